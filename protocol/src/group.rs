@@ -1,0 +1,262 @@
+//! Tracking groups: an affiliate network is a file, `groups/<name>.toml`. This is its schema; a key that is not known is an error.
+
+use crate::conversion::TransactionType;
+use crate::link::{Existing, GroupRule, Link, LinkRules, Page, Plan, plan};
+use crate::settings::SEPARATORS;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// One network.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// The file's name without its ending: what links and routes call it.
+    #[serde(skip)]
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// Which links are its own.
+    pub link: LinkTable,
+    /// How its postbacks read; without it, the network has none.
+    pub postback: Option<Postback>,
+    /// Examples of links that must hold.
+    #[serde(default)]
+    pub link_case: Vec<LinkCase>,
+    /// Examples of postbacks that must hold.
+    #[serde(default)]
+    pub postback_case: Vec<PostbackCase>,
+}
+
+/// Which links are a network's.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkTable {
+    /// The query parameter that carries the click id.
+    pub sub_id: String,
+    /// Hosts, sub-domains included.
+    pub hosts: Vec<String>,
+    /// Path prefixes, one of which must match and be followed by something; none means any path.
+    #[serde(default)]
+    pub paths: Vec<String>,
+}
+
+/// How a network's postbacks read. Parameter names are matched ignoring case, `_` and `-`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Postback {
+    /// Where the operator enters the postback URL, in words.
+    pub setup: String,
+    /// The macros of an affiliate's postback URL, each sent under its own name.
+    pub affiliate_macros: Vec<String>,
+    /// What a vendor's postback URL has besides.
+    #[serde(default)]
+    pub vendor_macros: Vec<String>,
+    /// Parameter names of what every network tells.
+    pub fields: Fields,
+    /// Parameter names of the amounts.
+    #[serde(default)]
+    pub amounts: AmountFields,
+    /// The network's words for what happened to the money.
+    pub transaction_types: BTreeMap<String, TransactionType>,
+    /// The network's words for the other facets, by facet; a `type=` that is one of them means that fact.
+    #[serde(default)]
+    pub facets: Facets,
+    /// Where the sender's time stands, first present one counts.
+    #[serde(default)]
+    pub time: Vec<TimeField>,
+    /// Parameters that are passed through to the conversion.
+    #[serde(default)]
+    pub custom: Vec<String>,
+    /// Parameters that differ between repeats of the same postback.
+    #[serde(default)]
+    pub volatile: Vec<String>,
+    /// Parameters that tell about a person.
+    #[serde(default)]
+    pub personal: Vec<String>,
+}
+
+/// Parameter names of what every network tells.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fields {
+    /// The sub-id, in which our click id comes back.
+    pub click_id: String,
+    /// Payment, refund, chargeback.
+    pub transaction_type: String,
+    /// Unique for each transaction.
+    pub transaction_id: Option<String>,
+    /// Shared by the transactions of one order.
+    pub order_id: Option<String>,
+    /// Initial sale, upsell.
+    pub order_type: Option<String>,
+    /// Single payment, subscription, instalment.
+    pub billing_type: Option<String>,
+    /// Paying, completed, aborted.
+    pub billing_status: Option<String>,
+    /// What was sold.
+    pub product_id: Option<String>,
+    /// Its name.
+    pub product_name: Option<String>,
+    /// The currency of the amounts.
+    pub currency: Option<String>,
+    /// Whether it is a test.
+    pub is_test: Option<String>,
+}
+
+/// Parameter names of the amounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AmountFields {
+    /// The affiliate's commission.
+    pub affiliate: Option<String>,
+    /// The vendor's share.
+    pub vendor: Option<String>,
+    /// What the buyer paid, tax included.
+    pub brutto: Option<String>,
+    /// What the buyer paid, without tax.
+    pub netto: Option<String>,
+}
+
+/// A network's words, by facet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facets {
+    /// Words of the order type.
+    #[serde(default)]
+    pub order_type: Vec<String>,
+    /// Words of the billing type.
+    #[serde(default)]
+    pub billing_type: Vec<String>,
+    /// Words of the billing status.
+    #[serde(default)]
+    pub billing_status: Vec<String>,
+}
+
+/// A parameter that tells when.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimeField {
+    /// Its name.
+    pub param: String,
+    /// How it is written.
+    pub form: TimeForm,
+}
+
+/// How a time is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeForm {
+    /// Seconds since 1970 UTC.
+    UnixSeconds,
+    /// RFC 3339 with an offset.
+    Rfc3339,
+}
+
+/// An example of a link.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkCase {
+    /// What it shows.
+    pub name: String,
+    /// The link as in the page.
+    pub href: String,
+    /// Its `data-tracking-group`.
+    pub group: Option<String>,
+    /// Its `rel`.
+    pub rel: Option<String>,
+    /// The new link, with `CLICKID` for the click id; absent where it is left as it is.
+    pub expect: Option<String>,
+}
+
+/// An example of a postback, with the default value rule.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostbackCase {
+    /// What it shows.
+    pub name: String,
+    /// The query as it arrives.
+    pub query: String,
+    /// The conversion's type; absent where the postback is refused.
+    pub kind: Option<String>,
+    /// The conversion's value.
+    pub value: Option<String>,
+    /// The conversion's currency.
+    pub currency: Option<String>,
+    /// A part of the reason for which it is refused.
+    pub refused: Option<String>,
+}
+
+impl Group {
+    /// Reads a group's file and runs its link cases.
+    ///
+    /// # Errors
+    /// The text is not TOML, has a key that is not known or misses one (the message names file and line), or a case
+    /// does not hold (the message names the case).
+    pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, String> {
+        let mut group: Self = toml::from_str(text).map_err(|error| format!("{file}: {error}"))?;
+        name.clone_into(&mut group.name);
+        group.check_words().map_err(|problem| format!("{file}: {problem}"))?;
+        group.check_link_cases().map_err(|problem| format!("{file}: {problem}"))?;
+        Ok(group)
+    }
+
+    /// The rules that the tag needs, with a site's extra hosts.
+    pub fn link_rule(&self, extra_hosts: &[String]) -> GroupRule {
+        GroupRule {
+            name: self.name.clone(),
+            sub_id: self.link.sub_id.clone(),
+            hosts: self.link.hosts.iter().chain(extra_hosts).cloned().collect(),
+            paths: self.link.paths.clone(),
+        }
+    }
+
+    fn check_words(&self) -> Result<(), String> {
+        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+        if self.name.is_empty() || !self.name.chars().all(is_name) {
+            return Err(format!(
+                "the file's name `{}` is the group's name: letters a-z, digits, _ and - only",
+                self.name
+            ));
+        }
+        let LinkTable { sub_id, hosts, paths } = &self.link;
+        for word in hosts.iter().chain(paths).chain([sub_id]) {
+            if word.is_empty() || word.contains(SEPARATORS) || word.contains(char::is_whitespace) {
+                return Err(format!("`{word}` must be neither empty nor hold a comma, a bar or white space"));
+            }
+        }
+        if let Some(host) = hosts.iter().find(|host| host.contains('/') || host.to_ascii_lowercase() != **host) {
+            return Err(format!("the host `{host}` must be a bare host name in lower case"));
+        }
+        if let Some(path) = paths.iter().find(|path| !path.starts_with('/')) {
+            return Err(format!("the path `{path}` must begin with /"));
+        }
+        Ok(())
+    }
+
+    fn check_link_cases(&self) -> Result<(), String> {
+        let rules = LinkRules { groups: vec![self.link_rule(&[])], existing: Existing::Keep };
+        for case in &self.link_case {
+            let link = Link { href: &case.href, group: case.group.as_deref(), rel: case.rel.as_deref() };
+            let found = match plan(&link, &rules, &Page { base: "https://shop.example/blog/post" }, |_| false) {
+                Plan::Decorate(decoration) => Some(decoration.href("CLICKID")),
+                _ => None,
+            };
+            if found != case.expect {
+                return Err(format!("the case `{}` gives {found:?}, not {:?}", case.name, case.expect));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Postback {
+    /// A postback URL's query with these macros, each sent under its own name.
+    pub fn query<'a>(macros: impl IntoIterator<Item = &'a String>) -> String {
+        macros.into_iter().map(|name| format!("{name}={{{name}}}")).collect::<Vec<_>>().join("&")
+    }
+
+    /// The name by which parameters are compared: lower case, without `_` and `-`.
+    pub fn plain_name(name: &str) -> String {
+        name.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
+    }
+}

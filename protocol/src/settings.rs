@@ -1,0 +1,198 @@
+//! The public part of a site's settings, as the tag is handed it: an explicit list, so that nothing else can reach a page.
+//!
+//! One form-encoded text. The shim reads it by `URLSearchParams`, the WebAssembly part by [`TagSettings::from_text`].
+
+use crate::form;
+use crate::link::{Existing, GroupRule, LinkRules};
+
+/// What the tag may know about its site.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TagSettings {
+    /// The site's public id.
+    pub site_id: String,
+    /// Where events go: a path on the server the script came from.
+    pub event: String,
+    /// Path of the JavaScript glue of the WebAssembly part.
+    pub glue: String,
+    /// Path of the WebAssembly part.
+    pub wasm: String,
+    /// The server's public URL, for a tag that cannot tell where its script came from.
+    pub origin: String,
+    /// Whether events are sent with cookies; only where the server lists the page's origin.
+    pub credentials: bool,
+    /// Whether the visitor has to agree before anything is stored or sent.
+    pub consent: Consent,
+    /// Whether links are decorated before consent.
+    pub decorate_without: bool,
+    /// Link rules of the active groups.
+    pub rules: LinkRules,
+    /// Ad click id parameters, in the spelling of `clicks.toml`.
+    pub clicks: Vec<String>,
+}
+
+/// When the tag may store and send.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Consent {
+    /// Always.
+    #[default]
+    None,
+    /// Once `tagwerk('consent', 'granted')` was called.
+    Required,
+    /// Once a consent signal of the page, or that call, says so.
+    Auto,
+}
+
+impl Consent {
+    /// The word in settings and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Consent::None => "none",
+            Consent::Required => "required",
+            Consent::Auto => "auto",
+        }
+    }
+}
+
+mod field {
+    pub(super) const SITE_ID: &str = "site_id";
+    pub(super) const EVENT: &str = "event";
+    pub(super) const GLUE: &str = "glue";
+    pub(super) const WASM: &str = "wasm";
+    pub(super) const ORIGIN: &str = "origin";
+    pub(super) const CREDENTIALS: &str = "credentials";
+    pub(super) const CONSENT: &str = "consent";
+    pub(super) const DECORATE_WITHOUT: &str = "decorate_without";
+    pub(super) const EXISTING: &str = "existing";
+    pub(super) const GROUP: &str = "group";
+    pub(super) const CLICKS: &str = "clicks";
+}
+
+/// Between the parts of a group: name, sub-id, hosts, paths. No host, path or parameter name holds it.
+const PART: char = '|';
+/// Between the items of a part.
+const ITEM: char = ',';
+
+/// Characters that a group's name, parameter, hosts and paths must not hold, since they separate them on the wire.
+pub const SEPARATORS: [char; 2] = [PART, ITEM];
+
+impl TagSettings {
+    /// The settings as the tag receives them.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        let mut put = |name: &str, value: &str| {
+            if !value.is_empty() {
+                form::push(&mut text, name, value);
+            }
+        };
+        let flag = |on: bool| if on { "1" } else { "" };
+        put(field::SITE_ID, &self.site_id);
+        put(field::EVENT, &self.event);
+        put(field::GLUE, &self.glue);
+        put(field::WASM, &self.wasm);
+        put(field::ORIGIN, &self.origin);
+        put(field::CREDENTIALS, flag(self.credentials));
+        put(field::CONSENT, self.consent.as_str());
+        put(field::DECORATE_WITHOUT, flag(self.decorate_without));
+        put(field::EXISTING, if self.rules.existing == Existing::Replace { "replace" } else { "keep" });
+        for group in &self.rules.groups {
+            let part = PART.to_string();
+            let item = ITEM.to_string();
+            put(
+                field::GROUP,
+                &[group.name.as_str(), &group.sub_id, &group.hosts.join(&item), &group.paths.join(&item)].join(&part),
+            );
+        }
+        put(field::CLICKS, &self.clicks.join(&ITEM.to_string()));
+        text
+    }
+
+    /// Reads what [`Self::to_text`] wrote; what is missing has its default.
+    pub fn from_text(text: &str) -> Self {
+        let mut settings = Self::default();
+        for (name, value) in form::pairs(text) {
+            match name.as_str() {
+                field::SITE_ID => settings.site_id = value,
+                field::EVENT => settings.event = value,
+                field::GLUE => settings.glue = value,
+                field::WASM => settings.wasm = value,
+                field::ORIGIN => settings.origin = value,
+                field::CREDENTIALS => settings.credentials = value == "1",
+                field::CONSENT => {
+                    settings.consent = match value.as_str() {
+                        "none" => Consent::None,
+                        "auto" => Consent::Auto,
+                        _ => Consent::Required,
+                    };
+                }
+                field::DECORATE_WITHOUT => settings.decorate_without = value == "1",
+                field::EXISTING => {
+                    settings.rules.existing = if value == "replace" { Existing::Replace } else { Existing::Keep };
+                }
+                field::GROUP => settings.rules.groups.extend(group(&value)),
+                field::CLICKS => settings.clicks = items(&value),
+                _ => {}
+            }
+        }
+        settings
+    }
+}
+
+fn group(text: &str) -> Option<GroupRule> {
+    let mut parts = text.split(PART);
+    Some(GroupRule {
+        name: parts.next()?.to_owned(),
+        sub_id: parts.next()?.to_owned(),
+        hosts: items(parts.next()?),
+        paths: items(parts.next()?),
+    })
+}
+
+fn items(text: &str) -> Vec<String> {
+    text.split(ITEM).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn settings_read_back_from_their_text() {
+        let settings = TagSettings {
+            site_id: "abcDEF123456".into(),
+            event: "/abcDEF123456/event".into(),
+            glue: "/assets/tag.1.js".into(),
+            wasm: "/assets/tag.2.wasm".into(),
+            origin: "https://t.example".into(),
+            credentials: true,
+            consent: Consent::Auto,
+            decorate_without: true,
+            rules: LinkRules {
+                groups: vec![
+                    GroupRule {
+                        name: "a".into(),
+                        sub_id: "cid".into(),
+                        hosts: vec!["a.example".into(), "[::1]".into()],
+                        paths: vec![],
+                    },
+                    GroupRule { name: "b".into(), sub_id: "tid".into(), hosts: vec![], paths: vec!["/x/".into()] },
+                ],
+                existing: Existing::Replace,
+            },
+            clicks: vec!["gclid".into(), "ScCid".into()],
+        };
+        assert_eq!(TagSettings::from_text(&settings.to_text()), settings);
+    }
+
+    #[test]
+    fn an_unknown_consent_word_asks_for_consent() {
+        assert_eq!(TagSettings::from_text("consent=maybe").consent, Consent::Required);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in ".*") {
+            let _ = TagSettings::from_text(&text);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The files under `groups/`, and what the schema says of broken ones.
+
+use tagwerk_protocol::clicks::Clicks;
+use tagwerk_protocol::group::{Group, Postback};
+
+const CLICKS: &str = include_str!("../../groups/clicks.toml");
+const GROUP: &str = include_str!("../../groups/digistore24.toml");
+
+#[test]
+fn the_click_table_knows_the_platforms_parameters() {
+    let clicks = Clicks::parse("clicks.toml", CLICKS).expect("the table is well-formed");
+    for param in
+        ["gclid", "gbraid", "wbraid", "fbclid", "ttclid", "msclkid", "twclid", "li_fat_id", "epik", "ScCid", "rdt_cid"]
+    {
+        assert!(clicks.params().iter().any(|known| known == param), "{param}");
+    }
+}
+
+#[test]
+fn a_parameter_that_stands_twice_is_refused() {
+    let error =
+        Clicks::parse("clicks.toml", &format!("{CLICKS}\n[[click]]\nparam = \"GCLID\"\nplatform = \"google\"\n"));
+    assert!(error.expect_err("twice").contains("GCLID"));
+}
+
+#[test]
+fn an_unknown_key_is_told_with_file_and_line() {
+    let text = GROUP.replacen("sub_id = \"cid\"", "sub_id = \"cid\"\nsubid = \"cid\"", 1);
+    let error = Group::parse("digistore24", "groups/digistore24.toml", &text).expect_err("an unknown key");
+    assert!(
+        error.contains("groups/digistore24.toml") && error.contains("line 8") && error.contains("subid"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_case_that_does_not_hold_is_told_by_its_name() {
+    let text = GROUP.replacen("anytrack/?cid=CLICKID", "anytrack/?cid=OTHER", 1);
+    let error = Group::parse("digistore24", "f", &text).expect_err("a wrong case");
+    assert!(error.contains("promolink"), "{error}");
+}
+
+#[test]
+fn the_affiliate_s_postback_url_has_every_published_macro() {
+    let cases: serde_json::Value =
+        serde_json::from_str(include_str!("../../tests/cases/postbacks.json")).expect("JSON");
+    let group = Group::parse("digistore24", "f", GROUP).expect("a group");
+    let postback = group.postback.expect("it has postbacks");
+    let names = |key: &str| -> Vec<String> {
+        cases[key].as_array().expect("a list").iter().map(|name| name.as_str().expect("a name").to_owned()).collect()
+    };
+    assert_eq!(postback.affiliate_macros, names("affiliate_macros"));
+    assert_eq!(postback.vendor_macros, names("vendor_extra_macros"));
+    assert!(Postback::query(&postback.affiliate_macros).starts_with("cid={cid}&sid1={sid1}&"));
+}
