@@ -1,0 +1,5 @@
+//! Tagwerk's server.
+
+pub mod attribution;
+pub mod refunds;
+pub mod store;

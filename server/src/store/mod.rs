@@ -1,0 +1,397 @@
+//! What the server keeps, in domain words. An engine is a folder that implements these traits and runs the conformance
+//! suite in `tests/store/`. No clock and no randomness in here: times and ids are passed in.
+
+use crate::attribution::Attribution;
+use async_trait::async_trait;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tagwerk_protocol::conversion::Conversion;
+use tagwerk_protocol::event::Event;
+
+pub mod sqlite;
+
+/// Milliseconds since 1970 UTC.
+pub type Millis = i64;
+
+/// Why the store did not do what it was asked. Named by what the reader can do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// More waits than the queue holds: try again soon.
+    #[error("more is waiting than can be written; try again soon")]
+    Busy,
+    /// It cannot be made durable or read now: try again later.
+    #[error("the store is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What is stored does not read: an operator has to look.
+    #[error("the store holds something that does not read: {0}")]
+    Corrupt(String),
+}
+
+/// Everything the server keeps.
+pub trait Store: Sites + Inbox + Books + Operators + Send + Sync {}
+impl<T: Sites + Inbox + Books + Operators + Send + Sync> Store for T {}
+
+/// The store as handlers hold it.
+pub type SharedStore = Arc<dyn Store>;
+
+/// One tracked property.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Site {
+    /// 12 characters `[A-Za-z0-9]`, public.
+    pub site_id: String,
+    /// 24 characters, secret.
+    pub tracking_id: String,
+    /// When it was made.
+    pub created_at: Millis,
+    /// Its settings as JSON, secrets sealed; `crate::settings` knows what they mean.
+    pub settings: Value,
+}
+
+/// Sites, their tracking ids and settings.
+#[async_trait]
+pub trait Sites {
+    /// Adds a site.
+    async fn add_site(&self, site: Site) -> Result<(), StoreError>;
+    /// Every site, oldest first.
+    async fn sites(&self) -> Result<Vec<Site>, StoreError>;
+    /// The site with this public id.
+    async fn site(&self, site_id: &str) -> Result<Option<Site>, StoreError>;
+    /// The site with this secret tracking id.
+    async fn site_by_tracking_id(&self, tracking_id: &str) -> Result<Option<Site>, StoreError>;
+    /// Replaces a site's settings if they are still `before`; `false` where somebody was faster or the site is gone.
+    async fn replace_settings(&self, site_id: &str, before: &Value, after: Value) -> Result<bool, StoreError>;
+}
+
+/// An event as the tag sent it, with what the server found out about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReceivedEvent {
+    /// UUIDv7 of its row.
+    pub id: String,
+    /// When it arrived.
+    pub received_at: Millis,
+    /// What the tag said.
+    pub event: Event,
+    /// What becomes of its visit, if this is the first that is heard of it.
+    pub visit: NewVisit,
+}
+
+/// A visit as it is written, once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewVisit {
+    /// UUIDv7 of its row.
+    pub id: String,
+    /// Campaign parameters of the arrival that brought the visitor.
+    pub source: BTreeMap<String, String>,
+    /// Ad click ids of that arrival.
+    pub click_ids: BTreeMap<String, String>,
+    /// The first arrival of this visitor that is known, with source and click ids.
+    pub first_touch: Option<FirstTouch>,
+    /// Two letters, where a proxy tells.
+    pub country: Option<String>,
+    /// `pc`, `smartphone`, ... as the user agent says.
+    pub device: Option<String>,
+    /// Whether the user agent is a known bot, or the browser is driven by a program.
+    pub bot: bool,
+}
+
+/// How a visitor first came.
+#[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize)]
+pub struct FirstTouch {
+    /// When, in milliseconds since 1970 UTC.
+    pub at: Millis,
+    /// The landing page.
+    pub landing_page: String,
+    /// The referrer.
+    pub referrer: Option<String>,
+    /// Campaign parameters.
+    pub source: BTreeMap<String, String>,
+    /// Ad click ids.
+    pub click_ids: BTreeMap<String, String>,
+}
+
+/// The channel by which a postback came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// `/{tracking_id}/collect/{group}`.
+    Collect,
+}
+
+impl Channel {
+    /// The word in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Channel::Collect => "collect",
+        }
+    }
+}
+
+/// A postback as it arrived, and what intake made of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReceivedPostback {
+    /// UUIDv7 of its row.
+    pub id: String,
+    /// When it arrived.
+    pub received_at: Millis,
+    /// The group in its URL, as sent.
+    pub group: String,
+    /// The channel.
+    pub channel: Channel,
+    /// The raw request, sealed.
+    pub raw: Vec<u8>,
+    /// What it says, or why it cannot be understood.
+    pub said: Result<Said, String>,
+}
+
+/// A postback that was understood.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// UUIDv7 for the conversion, if it is a new one.
+    pub conversion_id: String,
+    /// The conversion as told.
+    pub conversion: Conversion,
+}
+
+/// What became of a postback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PostbackState {
+    /// It made a conversion that is attributed.
+    Accepted,
+    /// It repeats one that made a conversion.
+    Duplicate,
+    /// It changed a conversion.
+    Updated,
+    /// It made a conversion that matches no visit.
+    Unattributed,
+    /// It made a conversion marked as a test.
+    Test,
+    /// It cannot be understood.
+    Refused,
+}
+
+impl PostbackState {
+    /// Every state.
+    pub const ALL: [Self; 6] =
+        [Self::Accepted, Self::Duplicate, Self::Updated, Self::Unattributed, Self::Test, Self::Refused];
+
+    /// The word, as stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Updated => "updated",
+            Self::Unattributed => "unattributed",
+            Self::Test => "test",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What became of a postback, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostbackOutcome {
+    /// The state.
+    pub state: PostbackState,
+    /// The reason, where there is something to say.
+    pub reason: Option<String>,
+    /// The conversion it made, repeats or changed.
+    pub conversion_id: Option<String>,
+}
+
+/// What arrives. Each call is durable when it returns `Ok`.
+#[async_trait]
+pub trait Inbox {
+    /// Takes the events of one request, all or none. Event ids that are known change nothing. A visit is written with the first event
+    /// that is heard of it and claims the conversions that waited for it.
+    async fn receive_events(&self, site_id: &str, events: Vec<ReceivedEvent>) -> Result<(), StoreError>;
+    /// Takes a postback: keeps it, makes or finds its conversion, attributes it and joins refunds to sales.
+    async fn receive_postback(&self, site_id: &str, postback: ReceivedPostback) -> Result<PostbackOutcome, StoreError>;
+}
+
+/// Which part of a list is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The cursor that the part before gave; `None` for the newest.
+    pub after: Option<String>,
+    /// How many, at most.
+    pub limit: usize,
+}
+
+/// One part of a list, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Listing<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// The cursor of the next part; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// A visit, as listed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Visit {
+    /// 16 characters.
+    pub visit_id: String,
+    /// The browser's first-party id.
+    pub visitor_id: Option<String>,
+    /// When it began, by the visitor's clock.
+    pub at: Millis,
+    /// When it was first heard of.
+    pub received_at: Millis,
+    /// The page it began on.
+    pub landing_page: String,
+    /// The page that led there.
+    pub referrer: Option<String>,
+    /// Campaign parameters.
+    pub source: BTreeMap<String, String>,
+    /// Ad click ids.
+    pub click_ids: BTreeMap<String, String>,
+    /// How this visitor first came.
+    pub first_touch: Option<FirstTouch>,
+    /// Two letters.
+    pub country: Option<String>,
+    /// What kind of device.
+    pub device: Option<String>,
+    /// Whether it is a bot or an automated browser.
+    pub bot: bool,
+}
+
+/// An event, as listed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventRow {
+    /// The sender's id.
+    pub event_id: String,
+    /// Its visit.
+    pub visit_id: String,
+    /// When, by the visitor's clock.
+    pub at: Millis,
+    /// When it arrived.
+    pub received_at: Millis,
+    /// Its name.
+    pub name: String,
+    /// The page it happened on.
+    pub page: String,
+    /// The click id handed out with it.
+    pub click_id: Option<String>,
+    /// What `trigger` was given.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// A click, as listed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClickRow {
+    /// Its id.
+    pub click_id: String,
+    /// Its visit.
+    pub visit_id: String,
+    /// When, by the visitor's clock.
+    pub at: Millis,
+    /// When it arrived.
+    pub received_at: Millis,
+    /// The tracking group.
+    pub group: Option<String>,
+    /// Where the link led.
+    pub href: String,
+    /// The link's text.
+    pub label: Option<String>,
+    /// The page it stood on.
+    pub page: String,
+    /// `left`, `middle`, ...
+    pub how: String,
+    /// Whether it kept somebody else's sub-id.
+    pub foreign: bool,
+}
+
+/// A postback, as listed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PostbackRow {
+    /// Its id.
+    pub id: String,
+    /// When it arrived.
+    pub received_at: Millis,
+    /// The group in its URL.
+    pub group: String,
+    /// The channel.
+    pub channel: String,
+    /// What became of it.
+    pub state: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// The raw request, sealed.
+    pub raw: Vec<u8>,
+    /// The conversion it made or repeats.
+    pub conversion_id: Option<String>,
+}
+
+/// A conversion, as listed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConversionRow {
+    /// Its id.
+    pub id: String,
+    /// When it happened: the sender's time if it lies between click and receipt, else the receipt.
+    pub at: Millis,
+    /// When its postback arrived.
+    pub received_at: Millis,
+    /// What is known of whose it is.
+    pub attribution: Attribution,
+    /// What its postback said.
+    pub said: Conversion,
+    /// The sale that a refund or chargeback takes back.
+    pub sale_id: Option<String>,
+    /// Source of its visit.
+    pub source: BTreeMap<String, String>,
+    /// Ad click ids of its visit.
+    pub click_ids: BTreeMap<String, String>,
+}
+
+/// What can be read. Everything is there as soon as the request that made it was answered.
+#[async_trait]
+pub trait Books {
+    /// Visits, newest first.
+    async fn visits(&self, site_id: &str, page: Page) -> Result<Listing<Visit>, StoreError>;
+    /// Events, newest first.
+    async fn events(&self, site_id: &str, page: Page) -> Result<Listing<EventRow>, StoreError>;
+    /// Clicks, newest first.
+    async fn clicks(&self, site_id: &str, page: Page) -> Result<Listing<ClickRow>, StoreError>;
+    /// Postbacks, newest first.
+    async fn postbacks(&self, site_id: &str, page: Page) -> Result<Listing<PostbackRow>, StoreError>;
+    /// Conversions, newest first.
+    async fn conversions(&self, site_id: &str, page: Page) -> Result<Listing<ConversionRow>, StoreError>;
+    /// Whether a write would go through now; the error says why not.
+    async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// The operator's ways in. Only hashes are kept.
+#[async_trait]
+pub trait Operators {
+    /// The hash of the admin token, if one was made.
+    async fn admin_token_hash(&self) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Replaces the admin token's hash and ends every session.
+    async fn set_admin_token_hash(&self, hash: Vec<u8>) -> Result<(), StoreError>;
+    /// Keeps the hash of a secret until `until`: a one-time link or a session.
+    async fn add_key(&self, kind: KeyKind, hash: Vec<u8>, until: Millis) -> Result<(), StoreError>;
+    /// Whether such a key is kept and still good.
+    async fn has_key(&self, kind: KeyKind, hash: &[u8], now: Millis) -> Result<bool, StoreError>;
+    /// Removes such a key; whether it was there and still good, so that of two callers only one gets `true`.
+    async fn take_key(&self, kind: KeyKind, hash: &[u8], now: Millis) -> Result<bool, StoreError>;
+}
+
+/// What a kept secret opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// Signs in once.
+    OneTimeLink,
+    /// Keeps signed in.
+    Session,
+}
+
+impl KeyKind {
+    /// The word, as stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            KeyKind::OneTimeLink => "one_time_link",
+            KeyKind::Session => "session",
+        }
+    }
+}
