@@ -1,0 +1,94 @@
+// `npm test`: sets up, then runs every test there is. `npm test -- native` (or browser, e2e, scripts) runs one stage alone.
+// The last line is the count over all stages.
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { tagStep } from './build.mjs';
+import { root, run, watch } from './run.mjs';
+import { setupSteps } from './setup.mjs';
+import { Failed, main, seconds, walk } from './steps.mjs';
+import { Tally } from './tally.mjs';
+
+const STAGES = [
+  {
+    name: 'scripts',
+    about: 'the scripts of this repository',
+    command: () => ['node', ['--test', '--test-reporter=spec', ...tests('scripts')]],
+  },
+  {
+    name: 'native',
+    about: 'protocol, server and the tag\'s pure half',
+    command: () => ['cargo', ['test', '--workspace', '--no-fail-fast']],
+  },
+  {
+    name: 'browser',
+    about: 'the tag in headless Chrome',
+    command: () => [
+      'wasm-pack',
+      ['test', '--headless', '--chrome', '--chromedriver', process.env.CHROMEDRIVER, '--mode', 'no-install', '--', '--no-fail-fast'],
+    ],
+  },
+  {
+    name: 'e2e',
+    about: 'whole stories: real server, real browser',
+    // One file at a time: each starts a server and a browser of its own.
+    command: () => ['node', ['--test', '--test-reporter=spec', '--test-concurrency=1', ...tests('tests/e2e')]],
+  },
+];
+
+// Building the tests builds the server's binary too, and with the very dependencies that the tests run with: building it on
+// its own would compile some of them twice.
+const testBuildStep = {
+  name: 'Server and tests',
+  async work(say) {
+    say('cargo test --no-run');
+    await run('cargo', ['test', '--workspace', '--no-run']);
+    return 'built';
+  },
+};
+
+function tests(folder) {
+  const path = join(root, folder);
+  const names = existsSync(path) ? readdirSync(path).filter((name) => name.endsWith('.test.mjs')) : [];
+  if (names.length === 0) throw new Failed(`${folder} holds no *.test.mjs`);
+  return names.sort().map((name) => join(folder, name));
+}
+
+async function stage({ name, about, command }) {
+  const since = Date.now();
+  console.log(`\n== ${name}: ${about}`);
+  const tally = new Tally();
+  let reason;
+  try {
+    reason = tally.close(await watch(...command(), (line) => tally.see(line)));
+  } catch (error) {
+    tally.close(1);
+    reason = error.message;
+  }
+  console.log(`== ${name}: ${tally} (${seconds(since)} s)${reason ? `: ${reason}` : ''}`);
+  return { name, tally, reason, took: seconds(since) };
+}
+
+await main(import.meta.url, async () => {
+  const wanted = process.argv.slice(2);
+  const unknown = wanted.find((name) => !STAGES.some((one) => one.name === name));
+  if (unknown) throw new Failed(`there is no stage ${unknown}; there are ${STAGES.map((one) => one.name).join(', ')}`);
+  const stages = STAGES.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+
+  process.env.WASM_BINDGEN_TEST_TIMEOUT ??= '180';
+  const total = new Tally();
+  const results = [];
+  try {
+    await walk([...setupSteps({ browser: true }), tagStep, testBuildStep]);
+    for (const one of stages) results.push(await stage(one));
+  } catch (error) {
+    total.add(0, 1);
+    console.error(`\n${error instanceof Failed ? error.message : error.stack}`);
+  }
+  console.log('');
+  for (const { name, tally, reason, took } of results) {
+    total.add(tally.passed, tally.failed);
+    console.log(`${name.padEnd(8)} ${tally} in ${took} s${reason ? ` (${reason})` : ''}`);
+  }
+  process.exitCode = total.failed > 0 ? 1 : 0;
+  console.log(String(total));
+});
