@@ -2,7 +2,7 @@
 // Writes bench/server.md. `npm run bench:server -- 200000` measures that many postbacks instead of 50,000.
 import { spawn } from 'node:child_process';
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import { availableParallelism, cpus, platform, tmpdir, totalmem } from 'node:os';
+import { availableParallelism, cpus, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { serverStep, tagStep } from './build.mjs';
@@ -129,7 +129,8 @@ Machine: ${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'
 await main(import.meta.url, async () => {
   const count = Number(process.argv[2] ?? 50_000);
   await walk([...setupSteps(), tagStep, serverStep({ release: true })]);
-  const folder = mkdtempSync(join(tmpdir(), 'tagwerk-bench-'));
+  // Not the system's temporary folder: that may be memory, and then nothing is made durable.
+  const folder = mkdtempSync(join(root, 'target', 'bench-'));
   Object.assign(process.env, { TAGWERK_LISTEN: '127.0.0.1:0', TAGWERK_DATA_DIR: join(folder, 'data'), TAGWERK_ADMIN_TOKEN: 'bench-token-of-this-run-only', TAGWERK_LOG: 'warn' });
   let server;
   try {

@@ -6,14 +6,14 @@ import { read, root, run } from './run.mjs';
 import { setupSteps } from './setup.mjs';
 import { Failed, main, walk } from './steps.mjs';
 
-const INPUTS = ['Cargo.toml', 'Cargo.lock', 'package-lock.json', 'protocol/Cargo.toml', 'protocol/src', 'src', 'www/tagwerk.js', 'scripts/build.mjs'];
+const INPUTS = ['Cargo.toml', 'Cargo.lock', 'package-lock.json', 'protocol/Cargo.toml', 'protocol/src', 'src', 'www/glue.js', 'www/tagwerk.js', 'scripts/build.mjs'];
 const OUTPUTS = ['tagwerk.js', 'tag.js', 'tag.wasm'];
 const SETTINGS = '"%TAGWERK_SETTINGS%"';
 // What rustc emits by default and every browser has had for years; wasm-opt refuses a feature it was not told of.
 const FEATURES = ['bulk-memory', 'bulk-memory-opt', 'reference-types', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', 'multivalue'];
 
 const dist = join(root, 'dist');
-const staging = join(root, 'target', 'tag-package');
+const pkg = join(root, 'pkg');
 
 /** The step that builds dist/. */
 export const tagStep = { name: 'Tag', work: buildTag };
@@ -37,11 +37,11 @@ async function buildTag(say) {
   const fresh = existsSync(stamp) && readFileSync(stamp, 'utf8') === inputs && OUTPUTS.every((name) => existsSync(join(dist, name)));
   if (fresh) return 'unchanged';
   say('compiling to WebAssembly');
-  await run('wasm-pack', ['build', '--target', 'web', '--profile', 'tag', '--mode', 'no-install', '--no-opt', '--no-typescript', '--no-pack', '--out-dir', 'target/tag-package', '--out-name', 'tag']);
+  await run('wasm-pack', ['build', '--target', 'web', '--profile', 'tag', '--mode', 'no-install', '--no-opt', '--no-typescript', '--no-pack']);
   say('making it small');
-  const small = join(staging, 'small.wasm');
+  const small = join(root, 'target', 'small.wasm');
   const optimizer = join(root, 'node_modules', 'binaryen', 'bin', 'wasm-opt');
-  await run(process.execPath, [optimizer, '-Oz', '--converge', ...FEATURES.map((name) => `--enable-${name}`), join(staging, 'tag_bg.wasm'), '-o', small]);
+  await run(process.execPath, [optimizer, '-Oz', '--converge', ...FEATURES.map((name) => `--enable-${name}`), join(pkg, 'tagwerk_tag_bg.wasm'), '-o', small]);
   const [glue, shim] = await minify();
   mkdirSync(dist, { recursive: true });
   keep('tag.wasm', readFileSync(small));
@@ -56,7 +56,7 @@ async function minify() {
   const { build } = await import('esbuild');
   const common = { bundle: true, minify: true, write: false, legalComments: 'none', charset: 'utf8', target: 'es2020', logLevel: 'warning', absWorkingDir: root };
   const results = await Promise.all([
-    build({ ...common, entryPoints: [join(staging, 'tag.js')], format: 'esm' }),
+    build({ ...common, entryPoints: ['www/glue.js'], format: 'esm' }),
     build({ ...common, entryPoints: ['www/tagwerk.js'], format: 'iife' }),
   ]).catch(() => {
     throw new Failed('the tag\'s JavaScript does not build; see above');
