@@ -37,7 +37,7 @@ async function buildTag(say) {
   const fresh = existsSync(stamp) && readFileSync(stamp, 'utf8') === inputs && OUTPUTS.every((name) => existsSync(join(dist, name)));
   if (fresh) return 'unchanged';
   say('compiling to WebAssembly');
-  await run('wasm-pack', ['build', '--target', 'web', '--profile', 'tag', '--mode', 'no-install', '--no-opt', '--no-typescript', '--no-pack']);
+  await run('wasm-pack', ['build', '--target', 'web', '--profile', 'tag', '--mode', 'no-install', '--no-typescript', '--no-pack']);
   say('making it small');
   const small = join(root, 'target', 'small.wasm');
   const optimizer = join(root, 'node_modules', 'binaryen', 'bin', 'wasm-opt');
