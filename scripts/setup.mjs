@@ -24,6 +24,8 @@ export function setupSteps({ browser = false } = {}) {
 }
 
 async function rust(say) {
+  // rustup puts this on PATH for shells that are opened after it.
+  usePath(join(process.env.CARGO_HOME ?? join(homedir(), '.cargo'), 'bin'), { last: true });
   let version = read('rustc', ['--version']);
   if (!version && read('rustup', ['--version'])) {
     say('installing the stable toolchain with rustup');
@@ -98,9 +100,9 @@ function tools(version) {
   return join(cache, 'tagwerk', `tools-${version}`);
 }
 
-function usePath(folder) {
+function usePath(folder, { last = false } = {}) {
   const path = (process.env.PATH ?? '').split(delimiter);
-  if (!path.includes(folder)) process.env.PATH = [folder, ...path].join(delimiter);
+  if (!path.includes(folder)) process.env.PATH = (last ? [...path, folder] : [folder, ...path]).join(delimiter);
 }
 
 function manifest(file, pattern) {
