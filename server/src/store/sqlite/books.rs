@@ -1,0 +1,122 @@
+//! What can be read: the lists, newest first, in parts.
+
+use super::failure::Failure;
+use super::{Sqlite, rows};
+use crate::store::{Books, ClickRow, ConversionRow, EventRow, Listing, Page, PostbackRow, StoreError, Visit};
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, params};
+
+/// Most items of one part.
+const MOST: usize = 1000;
+/// Sorts after every row id: the beginning of a list.
+const NEWEST: &str = "\u{10ffff}";
+
+#[async_trait]
+impl Books for Sqlite {
+    async fn visits(&self, site_id: &str, page: Page) -> Result<Listing<Visit>, StoreError> {
+        self.list("SELECT * FROM visits AS row", site_id, page, rows::visit).await
+    }
+
+    async fn events(&self, site_id: &str, page: Page) -> Result<Listing<EventRow>, StoreError> {
+        self.list("SELECT * FROM events AS row", site_id, page, rows::event).await
+    }
+
+    async fn clicks(&self, site_id: &str, page: Page) -> Result<Listing<ClickRow>, StoreError> {
+        self.list("SELECT * FROM clicks AS row", site_id, page, rows::click).await
+    }
+
+    async fn postbacks(&self, site_id: &str, page: Page) -> Result<Listing<PostbackRow>, StoreError> {
+        self.list("SELECT * FROM postbacks AS row", site_id, page, rows::postback).await
+    }
+
+    async fn conversions(&self, site_id: &str, page: Page) -> Result<Listing<ConversionRow>, StoreError> {
+        let from = "SELECT row.*, visits.source, visits.click_ids FROM conversions AS row
+                    LEFT JOIN visits ON visits.site_id = row.site_id AND visits.visit_id = row.visit_id";
+        self.list(from, site_id, page, rows::conversion).await
+    }
+
+    async fn visits_by_id(&self, site_id: &str, visit_ids: &[String]) -> Result<Vec<Visit>, StoreError> {
+        self.by_id("SELECT * FROM visits WHERE site_id = ? AND visit_id = ?", site_id, visit_ids, rows::visit).await
+    }
+
+    async fn clicks_by_id(&self, site_id: &str, click_ids: &[String]) -> Result<Vec<ClickRow>, StoreError> {
+        self.by_id("SELECT * FROM clicks WHERE site_id = ? AND click_id = ?", site_id, click_ids, rows::click).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.writer
+            .write(|connection| {
+                // Two pages that come and go: a file that may not grow is noticed, and nothing grows by being asked.
+                let beat = "INSERT INTO pulse (one, beat, room) VALUES (1, 1, zeroblob(8192))
+                            ON CONFLICT (one) DO UPDATE SET beat = beat + 1, room = zeroblob(8192)";
+                connection.prepare_cached(beat)?.execute([])?;
+                connection.prepare_cached("UPDATE pulse SET room = NULL")?.execute([])?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+impl Sqlite {
+    /// One part of the rows that `select` names `row`.
+    async fn list<T: Send + 'static>(
+        &self,
+        select: &'static str,
+        site_id: &str,
+        page: Page,
+        read: fn(&Row<'_>) -> Result<T, Failure>,
+    ) -> Result<Listing<T>, StoreError> {
+        let site_id = site_id.to_owned();
+        self.read(move |connection| part(connection, select, &site_id, &page, read)).await
+    }
+}
+
+impl Sqlite {
+    /// The rows of these ids, one look-up by index each.
+    async fn by_id<T: Send + 'static>(
+        &self,
+        select: &'static str,
+        site_id: &str,
+        ids: &[String],
+        read: fn(&Row<'_>) -> Result<T, Failure>,
+    ) -> Result<Vec<T>, StoreError> {
+        let (site_id, ids) = (site_id.to_owned(), ids.to_vec());
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(select)?;
+            let mut found = Vec::new();
+            for id in &ids {
+                let mut rows = statement.query(params![site_id, id])?;
+                while let Some(row) = rows.next()? {
+                    found.push(read(row)?);
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+}
+
+fn part<T>(
+    connection: &Connection,
+    select: &str,
+    site_id: &str,
+    page: &Page,
+    read: fn(&Row<'_>) -> Result<T, Failure>,
+) -> Result<Listing<T>, Failure> {
+    let limit = page.limit.clamp(1, MOST);
+    let and_one = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+    let sql = format!("{select} WHERE row.site_id = ? AND row.id < ? ORDER BY row.id DESC LIMIT ?");
+    let mut statement = connection.prepare_cached(&sql)?;
+    // One more than asked for tells whether another part follows.
+    let mut rows = statement.query(params![site_id, page.after.as_deref().unwrap_or(NEWEST), and_one])?;
+    let mut items = Vec::new();
+    let mut last: Option<String> = None;
+    while let Some(row) = rows.next()? {
+        if items.len() == limit {
+            return Ok(Listing { items, next: last });
+        }
+        items.push(read(row)?);
+        last = Some(row.get("id")?);
+    }
+    Ok(Listing { items, next: None })
+}

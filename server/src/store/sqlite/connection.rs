@@ -1,0 +1,85 @@
+//! Connections to the database file: the one that writes, and those that read.
+
+use super::failure::may_pass;
+use super::{OpenError, Options};
+use r2d2::{NopErrorHandler, Pool};
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, MAIN_DB, OpenFlags, TransactionBehavior};
+use rusqlite_migration::{M, Migrations};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long another process (`tagwerk site add`) may hold the lock before a write gives up.
+const BUSY: Duration = Duration::from_secs(5);
+/// How long a reader may wait for a connection.
+const READER_WAIT: Duration = Duration::from_secs(5);
+const STATEMENTS: usize = 96;
+
+fn migrations() -> Migrations<'static> {
+    Migrations::new(vec![M::up(include_str!("migrations/0001_init.sql"))])
+}
+
+/// Opens the connection that writes, and brings the schema up to date.
+pub(super) fn writing(path: &Path, options: &Options) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let failed = |source| OpenError::Database { path: path.to_owned(), source };
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    prepare(&connection, options).map_err(failed)?;
+    // SQLite opens a file that it may not write read-only, without a word.
+    if connection.is_readonly(MAIN_DB).map_err(failed)? {
+        return Err(OpenError::ReadOnly { path: path.to_owned() });
+    }
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
+    // Two processes that start on a new file see the same old version; the second one finds the work done when it looks again.
+    migrations().to_latest(&mut connection).or_else(|_| migrations().to_latest(&mut connection)).map_err(|source| {
+        match source {
+            rusqlite_migration::Error::RusqliteError { err, .. } if may_pass(&err) => failed(err),
+            source => OpenError::Schema { path: path.to_owned(), source },
+        }
+    })?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection, options: &Options) -> Result<(), rusqlite::Error> {
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // Where fsync alone does not reach the platter (macOS), this does; elsewhere it changes nothing.
+    connection.pragma_update(None, "fullfsync", true)?;
+    connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", -16_000)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    if let Some(megabytes) = options.max_size_mb {
+        let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        let bytes = i64::try_from(megabytes.saturating_mul(1 << 20)).unwrap_or(i64::MAX);
+        let pages = bytes.checked_div(page).unwrap_or(bytes).min(i64::from(u32::MAX - 1));
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// The pool of connections that read. It opens them in the background and never fails here.
+pub(super) fn readers(path: &Path, count: u32) -> Pool<SqliteConnectionManager> {
+    Pool::builder()
+        .max_size(count.max(1))
+        .connection_timeout(READER_WAIT)
+        .test_on_check_out(false)
+        .error_handler(Box::new(NopErrorHandler))
+        .build_unchecked(reading(path))
+}
+
+/// How a connection that reads is opened.
+pub(super) fn reading(path: &Path) -> SqliteConnectionManager {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // A first read tells at once whether the file can be read at all.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+    })
+}

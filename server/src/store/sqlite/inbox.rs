@@ -1,0 +1,168 @@
+//! What arrives: events and postbacks, each request one write.
+
+use super::attributions::{click_reported, visit_reported};
+use super::failure::Failure;
+use super::rows::json;
+use super::{Sqlite, conversions};
+use crate::store::{Inbox, PostbackOutcome, PostbackState, ReceivedEvent, ReceivedPostback, StoreError};
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+use std::collections::{BTreeMap, BTreeSet};
+use tagwerk_protocol::click_id::ClickId;
+use tagwerk_protocol::event::Click;
+
+#[async_trait]
+impl Inbox for Sqlite {
+    async fn receive_events(&self, site_id: &str, events: Vec<ReceivedEvent>) -> Result<(), StoreError> {
+        let site_id = site_id.to_owned();
+        self.writer.write(move |connection| take_events(connection, &site_id, &events)).await
+    }
+
+    async fn receive_postback(&self, site_id: &str, postback: ReceivedPostback) -> Result<PostbackOutcome, StoreError> {
+        let site_id = site_id.to_owned();
+        self.writer.write(move |connection| take_postback(connection, &site_id, &postback)).await
+    }
+}
+
+fn take_events(connection: &Connection, site_id: &str, events: &[ReceivedEvent]) -> Result<(), Failure> {
+    let mut visits: BTreeSet<&str> = BTreeSet::new();
+    let mut clicks: BTreeSet<&str> = BTreeSet::new();
+    for received in events {
+        if !keep_event(connection, site_id, received)? {
+            continue;
+        }
+        if keep_visit(connection, site_id, received)? {
+            visits.insert(received.event.visit_id.as_str());
+        }
+        if let (Some(click_id), Some(click)) = (&received.event.click_id, &received.event.click)
+            && keep_click(connection, site_id, received, click_id, click)?
+        {
+            clicks.insert(click_id.as_str());
+        }
+    }
+    for visit_id in visits {
+        visit_reported(connection, site_id, visit_id)?;
+    }
+    for click_id in clicks {
+        click_reported(connection, site_id, click_id)?;
+    }
+    Ok(())
+}
+
+/// Whether the event is new.
+fn keep_event(connection: &Connection, site_id: &str, received: &ReceivedEvent) -> Result<bool, Failure> {
+    let event = &received.event;
+    let mut attributes: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, value) in &event.attributes {
+        attributes.entry(name).or_insert(value);
+    }
+    let kept = connection
+        .prepare_cached(
+            "INSERT INTO events (site_id, id, event_id, visit_id, at, received_at, name, page, click_id, attributes)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site_id, event_id) DO NOTHING",
+        )?
+        .execute(params![
+            site_id,
+            received.id,
+            event.event_id,
+            event.visit_id.as_str(),
+            event.at,
+            received.received_at,
+            event.name,
+            event.page,
+            event.click_id.as_ref().map(ClickId::as_str),
+            json(&attributes)?,
+        ])?;
+    Ok(kept > 0)
+}
+
+/// Whether the visit is new; one that is known stays as it is.
+fn keep_visit(connection: &Connection, site_id: &str, received: &ReceivedEvent) -> Result<bool, Failure> {
+    let (event, visit) = (&received.event, &received.visit);
+    let referrer = Some(&event.landing.referrer).filter(|referrer| !referrer.is_empty());
+    let kept = connection
+        .prepare_cached(
+            "INSERT INTO visits (site_id, id, visit_id, visitor_id, at, received_at, landing_page, referrer, source,
+                                 click_ids, first_touch, country, device, bot)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site_id, visit_id) DO NOTHING",
+        )?
+        .execute(params![
+            site_id,
+            visit.id,
+            event.visit_id.as_str(),
+            event.visitor_id,
+            event.landing.at,
+            received.received_at,
+            event.landing.page,
+            referrer,
+            json(&visit.source)?,
+            json(&visit.click_ids)?,
+            visit.first_touch.as_ref().map(json).transpose()?,
+            visit.country,
+            visit.device,
+            visit.bot,
+        ])?;
+    Ok(kept > 0)
+}
+
+/// Whether the click is new.
+fn keep_click(
+    connection: &Connection,
+    site_id: &str,
+    received: &ReceivedEvent,
+    click_id: &ClickId,
+    click: &Click,
+) -> Result<bool, Failure> {
+    let event = &received.event;
+    let kept = connection
+        .prepare_cached(
+            "INSERT INTO clicks (site_id, id, click_id, visit_id, at, received_at, tracking_group, href, label, page, how,
+                                 is_foreign)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site_id, click_id) DO NOTHING",
+        )?
+        .execute(params![
+            site_id,
+            received.id,
+            click_id.as_str(),
+            event.visit_id.as_str(),
+            event.at,
+            received.received_at,
+            click.group,
+            click.href,
+            Some(&click.label).filter(|label| !label.is_empty()),
+            event.page,
+            click.how.as_str(),
+            click.foreign,
+        ])?;
+    Ok(kept > 0)
+}
+
+fn take_postback(
+    connection: &Connection,
+    site_id: &str,
+    postback: &ReceivedPostback,
+) -> Result<PostbackOutcome, Failure> {
+    let outcome = match &postback.said {
+        Ok(said) => conversions::book(connection, site_id, postback.received_at, said)?,
+        Err(reason) => {
+            PostbackOutcome { state: PostbackState::Refused, reason: Some(reason.clone()), conversion_id: None }
+        }
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO postbacks (site_id, id, received_at, tracking_group, channel, state, reason, raw, conversion_id)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            site_id,
+            postback.id,
+            postback.received_at,
+            postback.group,
+            postback.channel.as_str(),
+            outcome.state.as_str(),
+            outcome.reason,
+            postback.raw,
+            outcome.conversion_id,
+        ])?;
+    Ok(outcome)
+}
