@@ -1,0 +1,277 @@
+//! The dashboard: a site's set-up and what came in, rendered on the server for the signed-in operator.
+
+mod incoming;
+pub(crate) mod page;
+mod setup;
+mod when;
+
+use crate::app::SharedApp;
+use crate::http::collect::RawRequest;
+use crate::http::error::Error;
+use crate::http::session::{SameOrigin, SignedIn};
+use crate::settings::SiteSettings;
+use crate::store::{ClickRow, ConversionRow, Listing, Page, PostbackRow, Site, StoreError, Visit};
+use askama::Template;
+use axum::Router;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use incoming::{ClickEntry, ConversionEntry, Part, PostbackEntry, VisitEntry};
+use page::PageAssets;
+use serde::Deserialize;
+use serde_json::json;
+use setup::SetUp;
+use std::collections::{BTreeMap, BTreeSet};
+use when::Moment;
+
+/// How many entries of a list a page shows.
+const ENTRIES: usize = 50;
+
+/// The dashboard's routes.
+pub fn routes() -> Router<SharedApp> {
+    Router::new()
+        .route("/", get(first_site))
+        .route("/sites/{site_id}", get(site))
+        .route("/sites/{site_id}/value", post(choose_value))
+        .route("/sites/{site_id}/{list}", get(older))
+        .merge(page::routes())
+}
+
+/// A site in the list of sites.
+struct SiteLink {
+    site_id: String,
+    name: String,
+}
+
+/// What stands at the top of every page of a site.
+struct Head {
+    site_id: String,
+    name: String,
+    sites: Vec<SiteLink>,
+}
+
+/// The newest of each kind.
+struct Latest {
+    visit: Option<Moment>,
+    click: Option<Moment>,
+    postback: Option<Moment>,
+    conversion: Option<Moment>,
+}
+
+#[derive(Template)]
+#[template(path = "dashboard.html")]
+struct Dashboard {
+    assets: &'static PageAssets,
+    head: Head,
+    set_up: SetUp,
+    started: bool,
+    saved: bool,
+    latest: Latest,
+    conversions: Part<ConversionEntry>,
+    clicks: Part<ClickEntry>,
+    visits: Part<VisitEntry>,
+    postbacks: Part<PostbackEntry>,
+}
+
+#[derive(Template)]
+#[template(path = "list.html")]
+struct Older {
+    assets: &'static PageAssets,
+    head: Head,
+    list: List,
+}
+
+enum List {
+    Conversions(Part<ConversionEntry>),
+    Clicks(Part<ClickEntry>),
+    Visits(Part<VisitEntry>),
+    Postbacks(Part<PostbackEntry>),
+}
+
+impl List {
+    fn word(&self) -> &'static str {
+        match self {
+            List::Conversions(_) => "conversions",
+            List::Clicks(_) => "clicks",
+            List::Visits(_) => "visits",
+            List::Postbacks(_) => "postbacks",
+        }
+    }
+}
+
+async fn first_site(_: SignedIn, State(app): State<SharedApp>) -> Result<Response, Error> {
+    Ok(match app.store.sites().await?.first() {
+        Some(site) => page::guarded(Redirect::to(&format!("/sites/{}", site.site_id)).into_response()),
+        None => page::refuse(
+            StatusCode::OK,
+            "No site yet",
+            "On the server, `tagwerk site add <name>` makes one. Then load this page again.",
+        ),
+    })
+}
+
+#[derive(Deserialize)]
+struct SiteQuery {
+    saved: Option<String>,
+}
+
+async fn site(
+    _: SignedIn,
+    State(app): State<SharedApp>,
+    Path(site_id): Path<String>,
+    Query(query): Query<SiteQuery>,
+) -> Result<Response, Error> {
+    let Some((site, head)) = find(&app, &site_id).await? else { return Ok(no_site()) };
+    let settings = SiteSettings::read(&site.settings)?;
+    let newest = || Page { after: None, limit: ENTRIES };
+    let store = &app.store;
+    let visits = store.visits(&site_id, newest()).await?;
+    let clicks = store.clicks(&site_id, newest()).await?;
+    let postbacks = store.postbacks(&site_id, newest()).await?;
+    let conversions = store.conversions(&site_id, newest()).await?;
+    let latest = Latest {
+        visit: visits.items.first().map(|visit| Moment::of(visit.received_at)),
+        click: clicks.items.first().map(|click| Moment::of(click.received_at)),
+        postback: postbacks.items.first().map(|postback| Moment::of(postback.received_at)),
+        conversion: conversions.items.first().map(|conversion| Moment::of(conversion.received_at)),
+    };
+    let page = Dashboard {
+        assets: page::assets(),
+        set_up: setup::set_up(
+            &app.public_url,
+            &app.config.script_path.replace("{site_id}", &site_id),
+            &site.tracking_id,
+            app.groups.iter(),
+            settings.purchase_value,
+        ),
+        started: latest.visit.is_some() || latest.postback.is_some(),
+        saved: query.saved.is_some(),
+        latest,
+        conversions: with_their_ads(&app, &site_id, conversions).await?,
+        clicks: Part::of(clicks, incoming::click),
+        visits: Part::of(visits, incoming::visit),
+        postbacks: Part::of(postbacks, |row| opened(&app, row)),
+        head,
+    };
+    page::render(StatusCode::OK, &page)
+}
+
+#[derive(Deserialize)]
+struct OlderQuery {
+    after: Option<String>,
+}
+
+async fn older(
+    _: SignedIn,
+    State(app): State<SharedApp>,
+    Path((site_id, list)): Path<(String, String)>,
+    Query(query): Query<OlderQuery>,
+) -> Result<Response, Error> {
+    let Some((_, head)) = find(&app, &site_id).await? else { return Ok(no_site()) };
+    let part = Page { after: query.after, limit: ENTRIES };
+    let store = &app.store;
+    let list = match list.as_str() {
+        "conversions" => {
+            List::Conversions(with_their_ads(&app, &site_id, store.conversions(&site_id, part).await?).await?)
+        }
+        "clicks" => List::Clicks(Part::of(store.clicks(&site_id, part).await?, incoming::click)),
+        "visits" => List::Visits(Part::of(store.visits(&site_id, part).await?, incoming::visit)),
+        "postbacks" => List::Postbacks(Part::of(store.postbacks(&site_id, part).await?, |row| opened(&app, row))),
+        _ => {
+            let lists = "The lists are conversions, clicks, visits and postbacks.";
+            return Ok(page::refuse(StatusCode::NOT_FOUND, "There is no such list", lists));
+        }
+    };
+    page::render(StatusCode::OK, &Older { assets: page::assets(), head, list })
+}
+
+#[derive(Deserialize)]
+struct ValueForm {
+    #[serde(default)]
+    purchase_value: String,
+}
+
+async fn choose_value(
+    _: SameOrigin,
+    _: SignedIn,
+    State(app): State<SharedApp>,
+    Path(site_id): Path<String>,
+    Form(form): Form<ValueForm>,
+) -> Result<Response, Error> {
+    let Some(rule) = setup::rule(&form.purchase_value) else {
+        let sentence = "Go back, choose one of the five rules and save again.";
+        return Ok(page::refuse(StatusCode::UNPROCESSABLE_ENTITY, "That is not a rule of value", sentence));
+    };
+    app.patch_settings(&site_id, json!({ "purchase_value": rule.as_str() })).await?;
+    Ok(page::guarded(Redirect::to(&format!("/sites/{site_id}?saved=value#value")).into_response()))
+}
+
+/// The site and what stands at the top of its pages.
+async fn find(app: &SharedApp, site_id: &str) -> Result<Option<(Site, Head)>, Error> {
+    let sites = app.store.sites().await?;
+    let link = |site: &Site| SiteLink { site_id: site.site_id.clone(), name: name(site) };
+    let links = sites.iter().map(link).collect();
+    let found = sites.into_iter().find(|site| site.site_id == site_id);
+    Ok(found.map(|site| {
+        let head = Head { site_id: site.site_id.clone(), name: name(&site), sites: links };
+        (site, head)
+    }))
+}
+
+/// A site's name; its id where it has none.
+fn name(site: &Site) -> String {
+    SiteSettings::read(&site.settings)
+        .ok()
+        .map(|settings| settings.name)
+        .filter(|name| !name.trim().is_empty())
+        .unwrap_or_else(|| site.site_id.clone())
+}
+
+fn no_site() -> Response {
+    page::refuse(
+        StatusCode::NOT_FOUND,
+        "There is no such site",
+        "It may have had another id. The dashboard lists all sites.",
+    )
+}
+
+/// Conversions with the visits and clicks that they are credited to.
+async fn with_their_ads(
+    app: &SharedApp,
+    site_id: &str,
+    listing: Listing<ConversionRow>,
+) -> Result<Part<ConversionEntry>, StoreError> {
+    let ids = |of: fn(&ConversionRow) -> &Option<String>| -> Vec<String> {
+        let ids: BTreeSet<&String> = listing.items.iter().filter_map(|row| of(row).as_ref()).collect();
+        ids.into_iter().cloned().collect()
+    };
+    let visit_ids = ids(|row| &row.attribution.visit_id);
+    let click_ids = ids(|row| &row.attribution.click_id);
+    let visits: BTreeMap<String, Visit> = app
+        .store
+        .visits_by_id(site_id, &visit_ids)
+        .await?
+        .into_iter()
+        .map(|visit| (visit.visit_id.clone(), visit))
+        .collect();
+    let clicks: BTreeMap<String, ClickRow> = app
+        .store
+        .clicks_by_id(site_id, &click_ids)
+        .await?
+        .into_iter()
+        .map(|click| (click.click_id.clone(), click))
+        .collect();
+    Ok(Part::of(listing, |row| {
+        let visit = row.attribution.visit_id.as_ref().and_then(|id| visits.get(id));
+        let click = row.attribution.click_id.as_ref().and_then(|id| clicks.get(id));
+        incoming::conversion(row, visit, click)
+    }))
+}
+
+fn opened(app: &SharedApp, row: PostbackRow) -> PostbackEntry {
+    incoming::postback(row, |row| {
+        let raw = app.vault.unseal(&RawRequest::place(&row.id), &row.raw).ok()?;
+        serde_json::from_slice::<RawRequest>(&raw).ok()
+    })
+}
