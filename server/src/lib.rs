@@ -1,5 +1,19 @@
-//! Tagwerk's server.
+//! Tagwerk's server: receives what the tag and the affiliate networks send, attributes each sale to its click, and shows it.
+//!
+//! `docs/architecture.md` draws the layers; [`http`] is the table of contents of everything that can be called.
 
+pub mod app;
+pub mod assets;
 pub mod attribution;
+pub mod cli;
+pub mod config;
+pub mod groups;
+pub mod http;
+pub mod intake;
 pub mod refunds;
+pub mod serve;
+pub mod settings;
 pub mod store;
+pub mod tag;
+pub mod vault;
+pub mod visit;

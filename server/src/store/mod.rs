@@ -358,6 +358,10 @@ pub trait Books {
     async fn postbacks(&self, site_id: &str, page: Page) -> Result<Listing<PostbackRow>, StoreError>;
     /// Conversions, newest first.
     async fn conversions(&self, site_id: &str, page: Page) -> Result<Listing<ConversionRow>, StoreError>;
+    /// The visits of these ids that are known, in any order.
+    async fn visits_by_id(&self, site_id: &str, visit_ids: &[String]) -> Result<Vec<Visit>, StoreError>;
+    /// The clicks of these ids that are known, in any order.
+    async fn clicks_by_id(&self, site_id: &str, click_ids: &[String]) -> Result<Vec<ClickRow>, StoreError>;
     /// Whether a write would go through now; the error says why not.
     async fn check(&self) -> Result<(), StoreError>;
 }

@@ -69,9 +69,7 @@ impl Sqlite {
         let site_id = site_id.to_owned();
         self.read(move |connection| part(connection, select, &site_id, &page, read)).await
     }
-}
 
-impl Sqlite {
     /// The rows of these ids, one look-up by index each.
     async fn by_id<T: Send + 'static>(
         &self,

@@ -54,7 +54,7 @@ fn prepare(connection: &Connection, options: &Options) -> Result<(), rusqlite::E
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     if let Some(megabytes) = options.max_size_mb {
         let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
-        let bytes = i64::try_from(megabytes.saturating_mul(1 << 20)).unwrap_or(i64::MAX);
+        let bytes = i64::try_from(megabytes.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
         let pages = bytes.checked_div(page).unwrap_or(bytes).min(i64::from(u32::MAX - 1));
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }

@@ -32,7 +32,7 @@ pub struct Options {
     pub batch: usize,
     /// How many connections read.
     pub readers: u32,
-    /// How large the database may grow; past it writes are `Unavailable`.
+    /// How large the database may grow, in MB (1,000,000 bytes); past it writes are `Unavailable`.
     pub max_size_mb: Option<u64>,
 }
 

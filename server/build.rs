@@ -1,0 +1,53 @@
+//! Checks the built-in tracking groups against their schema and embeds them, and embeds the built tag.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+use tagwerk_protocol::clicks::Clicks;
+use tagwerk_protocol::group::Group;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("..");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("groups.rs"), groups(&root.join("groups"))?)?;
+    fs::write(out.join("tag.rs"), tag(&root.join("dist"))?)?;
+    Ok(())
+}
+
+/// The built-in groups as `(name, text)`; one that does not fit the schema stops the build.
+fn groups(folder: &Path) -> Result<String, Box<dyn std::error::Error>> {
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
+    files.sort();
+    let mut rows = String::new();
+    let mut clicks = PathBuf::new();
+    for file in files {
+        let name = file.file_stem().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        let text = fs::read_to_string(&file)?;
+        let shown = format!("groups/{name}.toml");
+        if name == "clicks" {
+            Clicks::parse(&shown, &text)?;
+            clicks = file;
+            continue;
+        }
+        Group::parse(&name, &shown, &text)?;
+        writeln!(rows, "    ({name:?}, include_str!({file:?})),")?;
+    }
+    Ok(format!(
+        "pub(crate) const BUILT_IN: &[(&str, &str)] = &[\n{rows}];\npub(crate) const CLICKS: &str = include_str!({clicks:?});\n"
+    ))
+}
+
+/// The built tag, or its absence: a checkout compiles without it, and `serve` says how to build it.
+fn tag(dist: &Path) -> Result<String, Box<dyn std::error::Error>> {
+    let mut code = String::new();
+    for (name, file) in [("SHIM", "tagwerk.js"), ("GLUE", "tag.js"), ("WASM", "tag.wasm")] {
+        let file = dist.join(file);
+        println!("cargo::rerun-if-changed={}", file.display());
+        let value = if file.exists() { format!("Some(include_bytes!({file:?}))") } else { "None".to_owned() };
+        writeln!(code, "pub(crate) const {name}: Option<&[u8]> = {value};")?;
+    }
+    Ok(code)
+}

@@ -1,0 +1,117 @@
+//! What every request handler can reach.
+
+use crate::assets::Assets;
+use crate::config::Config;
+use crate::groups::Groups;
+use crate::http::event::EventLimiter;
+use crate::http::tag::Scripts;
+use crate::settings::{self, SettingsError, SiteSettings};
+use crate::store::{Millis, SharedStore, Site, StoreError};
+use crate::vault::{Vault, VaultError, random};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tagwerk_protocol::clicks::Clicks;
+use uuid::Uuid;
+
+/// How often a change of settings is tried again when somebody else changed them in between.
+const TRIES: usize = 8;
+
+/// The server's parts, as handlers hold them.
+pub type SharedApp = Arc<App>;
+
+/// The server's parts.
+pub struct App {
+    /// What it was told.
+    pub config: Config,
+    /// The tracking groups.
+    pub groups: Groups,
+    /// The ad click parameters.
+    pub clicks: Clicks,
+    /// Seals secrets.
+    pub vault: Vault,
+    /// The built tag.
+    pub assets: Assets,
+    /// The URL it is reached by, without a trailing slash.
+    pub public_url: String,
+    /// What it keeps.
+    pub store: SharedStore,
+    /// Counts requests with events.
+    pub event_limiter: EventLimiter,
+    /// The sites' scripts, ready to be sent.
+    pub scripts: Scripts,
+    /// Renders the metrics.
+    pub metrics: PrometheusHandle,
+}
+
+/// Why settings were not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// There is no such site.
+    #[error("there is no such site")]
+    NoSite,
+    /// What was asked for cannot be.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl App {
+    /// Milliseconds since 1970 UTC.
+    pub fn now(&self) -> Millis {
+        now()
+    }
+
+    /// Changes a site's settings by a JSON merge patch.
+    ///
+    /// # Errors
+    /// There is no such site, the change cannot be, or the store is not available; nothing is changed then.
+    pub async fn patch_settings(&self, site_id: &str, change: Value) -> Result<SiteSettings, ChangeError> {
+        for _ in 0..TRIES {
+            let site = self.store.site(site_id).await?.ok_or(ChangeError::NoSite)?;
+            let after = settings::patch(site_id, &site.settings, change.clone(), &self.groups, &self.vault)?;
+            let read = SiteSettings::read(&after)?;
+            if self.store.replace_settings(site_id, &site.settings, after).await? {
+                return Ok(read);
+            }
+        }
+        Err(ChangeError::Store(StoreError::Busy))
+    }
+}
+
+/// Milliseconds since 1970 UTC, by the system's clock.
+pub fn now() -> Millis {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// A new id for a row: a UUIDv7, so that ids order by time.
+pub fn row_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+/// A new site with ids of its own.
+///
+/// # Errors
+/// The system gives no randomness, or the settings cannot be.
+pub fn new_site(name: &str, change: Value, groups: &Groups, vault: &Vault) -> Result<Site, SettingsError> {
+    let site_id = identifier::<12>()?;
+    let settings = settings::patch(&site_id, &json!({ "name": name }), change, groups, vault)?;
+    Ok(Site { site_id, tracking_id: identifier::<24>()?, created_at: now(), settings })
+}
+
+/// Characters `[A-Za-z0-9]`, unbiased.
+fn identifier<const N: usize>() -> Result<String, VaultError> {
+    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut text = String::with_capacity(N);
+    while text.len() < N {
+        for byte in random::<32>()? {
+            // 248 is the largest multiple of 62 in a byte.
+            if let (true, Some(letter)) = (byte < 248 && text.len() < N, LETTERS.get(usize::from(byte % 62))) {
+                text.push(char::from(*letter));
+            }
+        }
+    }
+    Ok(text)
+}

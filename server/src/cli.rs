@@ -1,0 +1,206 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use toml::{Table, Value};
+
+/// Tagwerk: affiliate tracking on a server you own.
+#[derive(Debug, Parser)]
+#[command(name = "tagwerk", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  tagwerk serve
+  tagwerk serve --listen 0.0.0.0:8080 --public-url https://t.example.com --data-dir /var/lib/tagwerk
+  tagwerk site add --name 'My blog' --origin https://blog.example --data-dir /var/lib/tagwerk
+  tagwerk site list --data-dir /var/lib/tagwerk
+  tagwerk token --data-dir /var/lib/tagwerk
+
+Every setting stands in server.default.toml with its default; a file given with --config holds those that differ.
+Settings are read from the defaults, then the file, then the environment (TAGWERK_LISTEN, TAGWERK_DATA_DIR,
+TAGWERK_PUBLIC_URL, TAGWERK_ADMIN_TOKEN, TAGWERK_ALLOW_PRIVATE_TARGETS, TAGWERK_DEMO, TAGWERK_LOG, TAGWERK_CONFIG), then flags.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    #[command(after_help = "Examples:
+  tagwerk serve --demo
+  TAGWERK_LISTEN=127.0.0.1:0 tagwerk serve
+  tagwerk serve --config /etc/tagwerk.toml")]
+    Serve {
+        /// Where and how.
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Add sites, or list them
+    #[command(subcommand)]
+    Site(SiteCommand),
+    /// Make a new admin token (the old one and every session end), or a link that signs in once
+    #[command(after_help = "Examples:
+  tagwerk token --data-dir /var/lib/tagwerk
+  tagwerk token --link --data-dir /var/lib/tagwerk --public-url https://t.example.com")]
+    Token {
+        /// Make a link that signs in to the dashboard once, within a quarter of an hour, and leave the token as it is
+        #[arg(long)]
+        link: bool,
+        /// Where and how.
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+/// What to do with sites.
+#[derive(Debug, Subcommand)]
+pub enum SiteCommand {
+    /// Add a site, with ids of its own
+    #[command(after_help = "Example:\n  tagwerk site add --name 'My blog' --origin https://blog.example")]
+    Add {
+        /// What people call it
+        #[arg(long)]
+        name: String,
+        /// Origin of its pages, like https://blog.example; may be given more than once. Without any, events are taken from
+        /// every origin, without cookies
+        #[arg(long = "origin")]
+        origins: Vec<String>,
+        /// Where and how.
+        #[command(flatten)]
+        options: Options,
+    },
+    /// List the sites, oldest first
+    #[command(after_help = "Example:\n  tagwerk site list")]
+    List {
+        /// Where and how.
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+/// What every command knows of the configuration.
+#[derive(Debug, Default, Args)]
+pub struct Options {
+    /// A configuration file [env: TAGWERK_CONFIG]
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Address and port to listen on; port 0 takes a free one [env: TAGWERK_LISTEN]
+    #[arg(long)]
+    pub listen: Option<String>,
+    /// Folder of the database and its key [env: TAGWERK_DATA_DIR]
+    #[arg(long)]
+    pub data_dir: Option<String>,
+    /// The URL that visitors and networks reach the server by [env: TAGWERK_PUBLIC_URL]
+    #[arg(long)]
+    pub public_url: Option<String>,
+    /// Serve the demo at /demo [env: TAGWERK_DEMO]
+    #[arg(long)]
+    pub demo: bool,
+    /// What to log: error, warn, info, debug [env: TAGWERK_LOG]
+    #[arg(long)]
+    pub log: Option<String>,
+}
+
+/// The environment variables that are known, and the keys they stand for.
+const ENVIRONMENT: [(&str, &str); 6] = [
+    ("TAGWERK_LISTEN", "listen"),
+    ("TAGWERK_DATA_DIR", "data_dir"),
+    ("TAGWERK_PUBLIC_URL", "public_url"),
+    ("TAGWERK_LOG", "log"),
+    ("TAGWERK_ALLOW_PRIVATE_TARGETS", "allow_private_targets"),
+    ("TAGWERK_DEMO", "demo"),
+];
+/// Known variables that stand for no key.
+const OTHER_ENVIRONMENT: [&str; 2] = ["TAGWERK_CONFIG", "TAGWERK_ADMIN_TOKEN"];
+
+impl Options {
+    /// What environment and flags say, flags first.
+    ///
+    /// # Errors
+    /// A switch in the environment is neither on nor off.
+    pub fn overrides(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Table, String> {
+        let mut table = Table::new();
+        for (variable, key) in ENVIRONMENT {
+            let Some(text) = environment(variable) else { continue };
+            let value = match key {
+                "allow_private_targets" | "demo" => Value::Boolean(switch(variable, &text)?),
+                _ => Value::String(text),
+            };
+            table.insert(key.to_owned(), value);
+        }
+        let flags = [
+            ("listen", &self.listen),
+            ("data_dir", &self.data_dir),
+            ("public_url", &self.public_url),
+            ("log", &self.log),
+        ];
+        for (key, value) in flags {
+            if let Some(value) = value {
+                table.insert(key.to_owned(), Value::String(value.clone()));
+            }
+        }
+        if self.demo {
+            table.insert("demo".to_owned(), Value::Boolean(true));
+        }
+        Ok(table)
+    }
+}
+
+fn switch(variable: &str, text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(format!("{variable}={text} must be 1 or 0")),
+    }
+}
+
+/// Variables that look like ours and are not known, each with the known one that is spelt most like it.
+pub fn unknown_variables(names: impl IntoIterator<Item = String>) -> Vec<(String, Option<&'static str>)> {
+    let known = || ENVIRONMENT.iter().map(|(variable, _)| *variable).chain(OTHER_ENVIRONMENT);
+    let unknown = names.into_iter().filter(|name| name.starts_with("TAGWERK_") && !known().any(|known| known == name));
+    unknown
+        .map(|name| {
+            let nearest = known().min_by_key(|known| strsim::damerau_levenshtein(known, &name));
+            (name, nearest)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_go_before_the_environment() {
+        let options = Options { listen: Some("127.0.0.1:1".into()), ..Options::default() };
+        let environment = |name: &str| match name {
+            "TAGWERK_LISTEN" => Some("127.0.0.1:2".to_owned()),
+            "TAGWERK_ALLOW_PRIVATE_TARGETS" => Some("1".to_owned()),
+            _ => None,
+        };
+        let table = options.overrides(environment).expect("valid");
+        assert_eq!(table.get("listen").and_then(Value::as_str), Some("127.0.0.1:1"));
+        assert_eq!(table.get("allow_private_targets").and_then(Value::as_bool), Some(true));
+    }
+
+    #[test]
+    fn a_switch_that_is_neither_on_nor_off_is_refused_by_name() {
+        let environment = |name: &str| (name == "TAGWERK_DEMO").then(|| "maybe".to_owned());
+        let error = Options::default().overrides(environment).expect_err("neither");
+        assert!(error.contains("TAGWERK_DEMO"), "{error}");
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_told_with_the_nearest_known_one() {
+        let found = unknown_variables(["TAGWERK_DATADIR".to_owned(), "PATH".to_owned(), "TAGWERK_LISTEN".to_owned()]);
+        assert_eq!(found, [("TAGWERK_DATADIR".to_owned(), Some("TAGWERK_DATA_DIR"))]);
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

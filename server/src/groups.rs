@@ -1,0 +1,91 @@
+//! The tracking groups and ad click parameters this server knows: the built-in ones, and an operator's own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use tagwerk_protocol::clicks::Clicks;
+use tagwerk_protocol::group::Group;
+
+include!(concat!(env!("OUT_DIR"), "/groups.rs"));
+
+/// Every tracking group, by name.
+#[derive(Debug, Clone)]
+pub struct Groups(BTreeMap<String, Group>);
+
+impl Groups {
+    /// The built-in groups, and those in `folder` if one is given; a group of one's own takes the place of a built-in one of its name.
+    ///
+    /// # Errors
+    /// A file cannot be read or does not fit the schema; the message names file and line.
+    pub fn load(folder: Option<&Path>) -> Result<Self, String> {
+        let mut groups = BTreeMap::new();
+        for (name, text) in BUILT_IN {
+            groups.insert((*name).to_owned(), Group::parse(name, &format!("groups/{name}.toml"), text)?);
+        }
+        let files = match folder {
+            None => Vec::new(),
+            Some(folder) => {
+                let unreadable = |error| format!("groups_dir {}: {error}", folder.display());
+                let entries = std::fs::read_dir(folder).map_err(unreadable)?;
+                entries
+                    .map(|entry| entry.map(|entry| entry.path()))
+                    .collect::<Result<Vec<_>, _>>()
+                    .map_err(unreadable)?
+            }
+        };
+        for file in files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "toml")) {
+            let shown = file.display().to_string();
+            let name = file.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+            let text = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
+            groups.insert(name.to_owned(), Group::parse(name, &shown, &text)?);
+        }
+        Ok(Self(groups))
+    }
+
+    /// The group of that name.
+    pub fn get(&self, name: &str) -> Option<&Group> {
+        self.0.get(name)
+    }
+
+    /// Every group, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Group> {
+        self.0.values()
+    }
+
+    /// The names, for people.
+    pub fn names(&self) -> String {
+        self.0.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The built-in table of ad click ids.
+///
+/// # Errors
+/// None in practice: the build has checked it.
+pub fn clicks() -> Result<Clicks, String> {
+    Clicks::parse("groups/clicks.toml", CLICKS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_s_own_group_is_loaded_and_takes_the_place_of_a_built_in_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let own = "title = \"Own\"\n[link]\nsub_id = \"s\"\nhosts = [\"own.example\"]\n";
+        std::fs::write(folder.path().join("own.toml"), own).expect("written");
+        std::fs::write(folder.path().join("clickbank.toml"), own).expect("written");
+        let groups = Groups::load(Some(folder.path())).expect("loaded");
+        assert_eq!(groups.get("own").map(|group| group.title.as_str()), Some("Own"));
+        assert_eq!(groups.get("clickbank").map(|group| group.title.as_str()), Some("Own"));
+        assert!(groups.get("digistore24").is_some());
+    }
+
+    #[test]
+    fn a_broken_group_is_told_with_file_and_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("own.toml"), "title = \"Own\"\nlinks = 1\n").expect("written");
+        let error = Groups::load(Some(folder.path())).expect_err("broken");
+        assert!(error.contains("own.toml") && error.contains("line 2") && error.contains("links"), "{error}");
+    }
+}

@@ -1,0 +1,134 @@
+//! What the tag reports: `POST /{site_id}/event`, one event a line.
+
+use super::error::Error;
+use super::request::{self, address, country, header_text};
+use crate::app::{App, SharedApp, row_id};
+use crate::settings::SiteSettings;
+use crate::store::ReceivedEvent;
+use crate::visit::{self, Request};
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use governor::clock::DefaultClock;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use tagwerk_protocol::event::Event;
+
+/// Counts requests with events by site and address.
+pub type EventLimiter = RateLimiter<(String, IpAddr), DashMapStateStore<(String, IpAddr)>, DefaultClock>;
+
+/// Entries after which addresses that have gone quiet are forgotten.
+const FORGET_AT: usize = 10_000;
+
+/// A limiter of so many requests a minute.
+pub fn limiter(per_minute: u32) -> EventLimiter {
+    RateLimiter::keyed(Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN)))
+}
+
+/// Takes events.
+///
+/// # Errors
+/// The sentence for the tag's author; nothing the sender could mend is answered with a 5xx.
+pub async fn receive(
+    State(app): State<SharedApp>,
+    Path(site_id): Path<String>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Error> {
+    let settings = settings(&app, &site_id).await?;
+    let cors = cors(&settings, &headers)?;
+    let answer = match take(&app, &site_id, peer, &headers, body).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => error.into_response(),
+    };
+    Ok((cors, answer).into_response())
+}
+
+/// Answers a browser that asks before it sends.
+///
+/// # Errors
+/// There is no such site, or it does not accept this origin.
+pub async fn preflight(
+    State(app): State<SharedApp>,
+    Path(site_id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let cors = cors(&settings(&app, &site_id).await?, &headers)?;
+    let allowed = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "POST"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"),
+        (header::ACCESS_CONTROL_MAX_AGE, "86400"),
+    ];
+    Ok((StatusCode::NO_CONTENT, cors, allowed).into_response())
+}
+
+async fn settings(app: &App, site_id: &str) -> Result<SiteSettings, Error> {
+    match app.store.site(site_id).await? {
+        Some(site) => Ok(SiteSettings::read(&site.settings)?),
+        None => Err(Error::NotFound("unknown site id; copy the snippet from the dashboard again".into())),
+    }
+}
+
+/// Which origin may read the answer: any, without cookies, where the site lists none; else those it lists, with cookies.
+fn cors(settings: &SiteSettings, headers: &HeaderMap) -> Result<[(HeaderName, HeaderValue); 3], Error> {
+    let origin = header_text(headers, header::ORIGIN);
+    let (allowed, credentials) = match origin {
+        _ if settings.origins.is_empty() => ("*", "false"),
+        None => ("null", "false"),
+        Some(origin) if settings.origins.iter().any(|known| known == origin) => (origin, "true"),
+        Some(origin) => {
+            return Err(Error::Forbidden(format!("{origin} is not among this site's origins; add it in its settings")));
+        }
+    };
+    Ok([
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_str(allowed).map_err(Error::broken)?),
+        (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static(credentials)),
+        (header::VARY, HeaderValue::from_static("origin")),
+    ])
+}
+
+async fn take(app: &SharedApp, site_id: &str, peer: SocketAddr, headers: &HeaderMap, body: Body) -> Result<(), Error> {
+    let key = (site_id.to_owned(), address(app, peer, headers));
+    if app.event_limiter.len() > FORGET_AT {
+        app.event_limiter.retain_recent();
+    }
+    if app.event_limiter.check_key(&key).is_err() {
+        let limit = app.config.limits.events_per_minute;
+        return Err(Error::TooMany(format!(
+            "more than {limit} requests a minute from one address (limits.events_per_minute)"
+        )));
+    }
+    let body = request::body(app, body).await.map_err(|error| error.sentence(app))?;
+    let text = String::from_utf8_lossy(&body);
+    let request = Request {
+        user_agent: header_text(headers, header::USER_AGENT).unwrap_or_default().to_owned(),
+        country: country(app, peer, headers),
+    };
+    let params = app.clicks.params();
+    let received_at = app.now();
+    let mut events = Vec::new();
+    let mut broken = Vec::new();
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        match Event::from_line(line.trim()) {
+            Ok(event) => {
+                let visit = visit::of(row_id(), &event, &params, &request);
+                events.push(ReceivedEvent { id: row_id(), received_at, event, visit });
+            }
+            Err(error) => broken.push(format!("line {}: {error}", index + 1)),
+        }
+    }
+    let kept = events.len();
+    if kept > 0 {
+        app.store.receive_events(site_id, events).await?;
+        metrics::counter!("tagwerk_events_total").increment(kept as u64);
+    }
+    match broken.as_slice() {
+        [] if kept == 0 => Err(Error::Invalid("the body holds no event; send one a line, form-encoded".into())),
+        [] => Ok(()),
+        [first, ..] => Err(Error::Refused(format!("{first}; {} of {} events were kept", kept, kept + broken.len()))),
+    }
+}

@@ -1,0 +1,56 @@
+//! Everything that can be called, on one screen, grouped by who calls it.
+
+use crate::app::SharedApp;
+use axum::Router;
+use axum::http::{Method, Uri};
+use axum::middleware::{from_fn, map_response};
+use axum::routing::{get, post};
+
+pub mod api;
+pub mod collect;
+pub mod dashboard;
+pub mod demo;
+pub mod error;
+pub mod event;
+pub mod log;
+pub mod operator;
+pub mod probe;
+pub mod request;
+pub mod session;
+pub mod tag;
+
+use error::Error;
+
+/// The whole server.
+pub fn router(app: SharedApp) -> Router {
+    // One name for the first segment everywhere: the router wants it so.
+    let event_path = app.config.event_path.replace("{site_id}", "{id}");
+    let mut routes = Router::new()
+        // The tag, from pages.
+        .route("/assets/{name}", get(tag::asset))
+        .route(&event_path, post(event::receive).options(event::preflight))
+        // Affiliate networks.
+        .route("/{id}/collect/{group}", get(collect::receive).post(collect::receive))
+        // The operator's machines.
+        .route("/healthz", get(probe::healthz))
+        .route("/readyz", get(probe::readyz))
+        .route("/metrics", get(probe::metrics))
+        .nest("/api/v1", api::routes().layer(map_response(error::as_json)))
+        // The operator.
+        .merge(dashboard::routes())
+        .merge(session::routes());
+    if app.config.demo {
+        routes = routes.merge(demo::routes(&app));
+    }
+    routes
+        // The tag's script: its path is the operator's choice and ends in what no route pattern can hold.
+        .fallback(tag::script)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(log::requests))
+        .with_state(app)
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Error {
+    let path = if uri.path().contains("/collect/") { "postbacks come by GET or POST" } else { "try another method" };
+    Error::Method(format!("{method} is not known here; {path}"))
+}

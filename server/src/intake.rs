@@ -1,0 +1,319 @@
+//! What a postback means: from parameters and a group's file to a conversion, or to the reason why not. Pure.
+
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use tagwerk_protocol::absent::present;
+use tagwerk_protocol::conversion::{Amounts, Conversion, TransactionType, ValueRule};
+use tagwerk_protocol::group::{Group, Postback, TimeForm};
+use tagwerk_protocol::money::{Amount, Currency};
+
+/// The parameter by which a URL names a conversion type, whatever the network.
+const TYPE: &str = "type";
+/// Longest custom conversion type, in characters.
+const MAX_TYPE: usize = 64;
+
+/// What the site says about postbacks.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// Which amount counts as the value.
+    pub value: ValueRule,
+    /// The currency of this group's amounts, whatever the postback says.
+    pub currency: Option<Currency>,
+}
+
+/// Reads a postback's parameters, query and body merged.
+///
+/// # Errors
+/// A sentence for the sender and the operator that names the parameter in question.
+pub fn understand(pairs: &[(String, String)], group: &Group, rules: &Rules) -> Result<Conversion, String> {
+    let Some(postback) = &group.postback else {
+        return Err(format!("the group {} takes no postbacks", group.name));
+    };
+    let sent = Sent::of(pairs);
+    let fields = &postback.fields;
+    let kind = sent.get(TYPE)?.map(|word| Kind::of(word, postback));
+    let transaction_type = transaction_type(&sent, postback, kind.as_ref())?;
+    let amount = |name: &Option<String>| sent.amount(name.as_deref());
+    let amounts = Amounts {
+        affiliate: amount(&postback.amounts.affiliate)?,
+        vendor: amount(&postback.amounts.vendor)?,
+        brutto: amount(&postback.amounts.brutto)?,
+        netto: amount(&postback.amounts.netto)?,
+    };
+    let mut notes = Vec::new();
+    let value = value(&amounts, transaction_type, rules.value, postback, &mut notes);
+    let currency = currency(&sent, postback, rules, &mut notes)?;
+    let facet = |name: &Option<String>, said: Option<&str>| -> Result<Option<String>, String> {
+        Ok(sent.named(name.as_deref())?.or(said).map(str::to_owned))
+    };
+    let said = |facet: Facet| match &kind {
+        Some(Kind::Fact(of, word)) if *of == facet => Some(word.as_str()),
+        _ => None,
+    };
+    let order_type = facet(&fields.order_type, said(Facet::OrderType))?;
+    let billing_type = facet(&fields.billing_type, said(Facet::BillingType))?;
+    let billing_status = facet(&fields.billing_status, said(Facet::BillingStatus))?;
+    let own = |name: &Option<String>| -> Result<Option<String>, String> {
+        Ok(sent.named(name.as_deref())?.map(str::to_owned))
+    };
+    let transaction_id = own(&fields.transaction_id)?;
+    let is_test = sent.named(fields.is_test.as_deref())?.is_some_and(is_truthy);
+    let mut custom = Vec::new();
+    for name in &postback.custom {
+        if let Some(value) = sent.get(name)? {
+            custom.push((name.clone(), value.to_owned()));
+        }
+    }
+    let content = content(&sent, postback);
+    Ok(Conversion {
+        group: group.name.clone(),
+        identity: identity(
+            &group.name,
+            transaction_id.as_deref(),
+            transaction_type,
+            sent.get(TYPE)?,
+            &content,
+            is_test,
+        ),
+        kind: match kind {
+            Some(Kind::Custom(word)) => custom_type(word)?,
+            _ => Conversion::built_in_type(transaction_type, &amounts).to_owned(),
+        },
+        value,
+        currency,
+        amounts,
+        transaction_id,
+        transaction_type,
+        order_type,
+        billing_type,
+        billing_status,
+        order_id: own(&fields.order_id)?,
+        product_id: own(&fields.product_id)?,
+        product_name: own(&fields.product_name)?,
+        sub_id: sent.get(&fields.click_id)?.map(str::to_owned),
+        custom,
+        sent_at: sent_at(&sent, postback)?,
+        is_test,
+        content,
+        notes,
+    })
+}
+
+/// The parameters that are there, by plain name, with the name as sent.
+struct Sent<'a>(BTreeMap<String, Vec<(&'a str, &'a str)>>);
+
+impl<'a> Sent<'a> {
+    fn of(pairs: &'a [(String, String)]) -> Self {
+        let mut sent: BTreeMap<String, Vec<(&str, &str)>> = BTreeMap::new();
+        for (name, value) in pairs {
+            if let Some(value) = present(value) {
+                let values = sent.entry(Postback::plain_name(name)).or_default();
+                if !values.iter().any(|(_, known)| *known == value) {
+                    values.push((name, value));
+                }
+            }
+        }
+        Self(sent)
+    }
+
+    /// The one value of a parameter; several that differ are refused, since nobody could say which one is meant.
+    fn get(&self, name: &str) -> Result<Option<&'a str>, String> {
+        match self.0.get(&Postback::plain_name(name)).map(Vec::as_slice) {
+            None | Some([]) => Ok(None),
+            Some([(_, value)]) => Ok(Some(*value)),
+            Some(_) => Err(format!("{name} was sent more than once with different values; send it once")),
+        }
+    }
+
+    fn named(&self, name: Option<&str>) -> Result<Option<&'a str>, String> {
+        name.map_or(Ok(None), |name| self.get(name))
+    }
+
+    fn amount(&self, name: Option<&str>) -> Result<Option<Amount>, String> {
+        let (Some(name), Some(text)) = (name, self.named(name)?) else { return Ok(None) };
+        match Amount::parse(text) {
+            Ok(amount) => Ok(Some(amount.magnitude())),
+            Err(error) => Err(format!("{name} {error}: \"{}\"", shortened(text))),
+        }
+    }
+}
+
+/// What a `type=` means.
+enum Kind<'a> {
+    /// One of the network's own words for what happened to the money.
+    Transaction(TransactionType),
+    /// One of the network's own words for another facet.
+    Fact(Facet, String),
+    /// A type of the operator's.
+    Custom(&'a str),
+}
+
+#[derive(PartialEq, Clone, Copy)]
+enum Facet {
+    OrderType,
+    BillingType,
+    BillingStatus,
+}
+
+impl<'a> Kind<'a> {
+    fn of(word: &'a str, postback: &Postback) -> Self {
+        if let Some(transaction) = meaning(word, postback) {
+            return Kind::Transaction(transaction);
+        }
+        let facets = &postback.facets;
+        let lists = [
+            (Facet::OrderType, &facets.order_type),
+            (Facet::BillingType, &facets.billing_type),
+            (Facet::BillingStatus, &facets.billing_status),
+        ];
+        lists
+            .into_iter()
+            .find_map(|(facet, words)| {
+                let known = words.iter().find(|known| known.eq_ignore_ascii_case(word))?;
+                Some(Kind::Fact(facet, known.clone()))
+            })
+            .unwrap_or(Kind::Custom(word))
+    }
+}
+
+fn meaning(word: &str, postback: &Postback) -> Option<TransactionType> {
+    let mut words = postback.transaction_types.iter();
+    words.find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, meaning)| *meaning)
+}
+
+fn transaction_type(sent: &Sent<'_>, postback: &Postback, kind: Option<&Kind<'_>>) -> Result<TransactionType, String> {
+    let name = &postback.fields.transaction_type;
+    let known = || postback.transaction_types.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let said = match kind {
+        Some(Kind::Transaction(transaction)) => Some(*transaction),
+        _ => None,
+    };
+    match (sent.get(name)?, said) {
+        (None, None) => Err(format!("{name} is missing; it must be one of {}", known())),
+        (None, Some(said)) => Ok(said),
+        (Some(word), said) => match meaning(word, postback) {
+            None => Err(format!("{name} is \"{}\"; it must be one of {}", shortened(word), known())),
+            Some(meaning) if said.is_some_and(|said| said != meaning) => {
+                Err(format!("{name} says {word}, but {TYPE} says otherwise; send one of them"))
+            }
+            Some(meaning) => Ok(meaning),
+        },
+    }
+}
+
+fn value(
+    amounts: &Amounts,
+    transaction_type: TransactionType,
+    rule: ValueRule,
+    postback: &Postback,
+    notes: &mut Vec<String>,
+) -> Option<Amount> {
+    match rule.value(amounts) {
+        Ok(value) if transaction_type == TransactionType::Payment => Some(value),
+        Ok(value) => Some(value.negated()),
+        Err(missing) => {
+            let fields = &postback.amounts;
+            let name = match missing {
+                "affiliate" => &fields.affiliate,
+                "vendor" => &fields.vendor,
+                "brutto" => &fields.brutto,
+                _ => &fields.netto,
+            };
+            let name = name.as_deref().unwrap_or(missing);
+            notes.push(format!("{name} was not sent, so the value by the rule {} is not known", rule.as_str()));
+            None
+        }
+    }
+}
+
+fn currency(
+    sent: &Sent<'_>,
+    postback: &Postback,
+    rules: &Rules,
+    notes: &mut Vec<String>,
+) -> Result<Option<Currency>, String> {
+    if let Some(currency) = &rules.currency {
+        return Ok(Some(currency.clone()));
+    }
+    let word = sent.named(postback.fields.currency.as_deref())?;
+    let currency = word.and_then(Currency::parse);
+    if currency.is_none() {
+        notes.push(match word {
+            Some(word) => format!("the currency \"{}\" is not a code of three letters", shortened(word)),
+            None => "no currency was sent".to_owned(),
+        });
+    }
+    Ok(currency)
+}
+
+/// The sender's time, in milliseconds: the first of the group's fields that reads.
+fn sent_at(sent: &Sent<'_>, postback: &Postback) -> Result<Option<i64>, String> {
+    for field in &postback.time {
+        let Some(text) = sent.get(&field.param)? else { continue };
+        let at = match field.form {
+            TimeForm::UnixSeconds => {
+                let seconds = text.parse::<i64>().ok();
+                seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
+            }
+            TimeForm::Rfc3339 => text.parse::<jiff::Timestamp>().ok(),
+        };
+        if let Some(at) = at {
+            return Ok(Some(at.as_millisecond()));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a flag is on: a sender's words for yes are not published, so anything but a word for no counts.
+fn is_truthy(word: &str) -> bool {
+    !["0", "n", "no", "false", "f", "off", "live", "null", "none"].iter().any(|no| word.eq_ignore_ascii_case(no))
+}
+
+fn custom_type(word: &str) -> Result<String, String> {
+    if word.chars().count() > MAX_TYPE || word.chars().any(char::is_control) {
+        return Err(format!("{TYPE} must be at most {MAX_TYPE} printable characters"));
+    }
+    Ok(word.to_owned())
+}
+
+/// What identifies a conversion: group, transaction, what happened and the type as sent; without a transaction id all
+/// it says. A test has an identity of its own, so that it cannot stand in a sale's way.
+fn identity(
+    group: &str,
+    transaction_id: Option<&str>,
+    transaction_type: TransactionType,
+    kind: Option<&str>,
+    content: &str,
+    is_test: bool,
+) -> String {
+    let by = match transaction_id {
+        Some(id) => ["transaction", id, transaction_type.as_str(), kind.unwrap_or_default()],
+        None => ["content", content, "", ""],
+    };
+    hash([group, if is_test { "test" } else { "" }].into_iter().chain(by))
+}
+
+/// A hash of all that is there, but what the group marks volatile.
+fn content(sent: &Sent<'_>, postback: &Postback) -> String {
+    let volatile: Vec<String> = postback.volatile.iter().map(|name| Postback::plain_name(name)).collect();
+    let parts = sent.0.iter().filter(|(name, _)| !volatile.contains(name));
+    hash(parts.flat_map(|(name, values)| {
+        let mut values: Vec<&str> = values.iter().map(|(_, value)| *value).collect();
+        values.sort_unstable();
+        std::iter::once(name.as_str()).chain(values)
+    }))
+}
+
+/// SHA-256 over the parts with their lengths, in hexadecimal.
+fn hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn shortened(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(40)).unwrap_or_default()
+}

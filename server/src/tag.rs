@@ -1,0 +1,33 @@
+//! What the tag is handed of a site's settings. Nothing else of them reaches a page.
+
+use crate::app::App;
+use crate::settings::{ConsentMode, ExistingSubid, SiteSettings};
+use tagwerk_protocol::link::{Existing, LinkRules};
+use tagwerk_protocol::settings::{Consent, TagSettings};
+
+/// The public part of a site's settings.
+pub fn settings(app: &App, site_id: &str, settings: &SiteSettings) -> TagSettings {
+    let extra_hosts = |name: &str| settings.groups.get(name).map(|group| group.hosts.as_slice()).unwrap_or_default();
+    TagSettings {
+        site_id: site_id.to_owned(),
+        event: app.config.event_path.replace("{site_id}", site_id),
+        glue: format!("/assets/{}", app.assets.glue()),
+        wasm: format!("/assets/{}", app.assets.wasm()),
+        origin: app.public_url.clone(),
+        credentials: !settings.origins.is_empty(),
+        consent: match settings.consent.mode {
+            ConsentMode::None => Consent::None,
+            ConsentMode::Required => Consent::Required,
+            ConsentMode::Auto => Consent::Auto,
+        },
+        decorate_without: settings.consent.decorate_without,
+        rules: LinkRules {
+            groups: app.groups.iter().map(|group| group.link_rule(extra_hosts(&group.name))).collect(),
+            existing: match settings.existing_subid {
+                ExistingSubid::Keep => Existing::Keep,
+                ExistingSubid::Replace => Existing::Replace,
+            },
+        },
+        clicks: app.clicks.params(),
+    }
+}

@@ -1,0 +1,106 @@
+//! Reads the sources and holds the rules of `docs/architecture.md`: who may name what.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Every Rust source below these folders, with its path from the root and its text without test modules.
+fn sources(folders: &[&str]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for folder in folders {
+        walk(&root().join(folder), &mut found);
+    }
+    assert!(!found.is_empty(), "no sources below {folders:?}");
+    found
+}
+
+fn walk(path: &Path, found: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(path).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            walk(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            let text = fs::read_to_string(&path).expect("a source");
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+            let shown = path.strip_prefix(root()).expect("below the root").to_string_lossy().replace('\\', "/");
+            found.push((shown, code));
+        }
+    }
+}
+
+/// The text without comments.
+fn code_of(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn network_names() -> Vec<String> {
+    let files = fs::read_dir(root().join("groups")).expect("the groups");
+    let names =
+        files.map(|file| file.expect("a file").path().file_stem().expect("a name").to_string_lossy().into_owned());
+    names.filter(|name| name != "clicks" && name != "README").collect()
+}
+
+#[test]
+fn no_source_names_a_network() {
+    let names = network_names();
+    assert!(names.len() >= 2, "{names:?}");
+    for (path, text) in sources(&["src", "protocol/src", "server/src"]) {
+        let code = code_of(&text).to_lowercase();
+        for name in &names {
+            assert!(!code.contains(name.as_str()), "{path} names {name}: a network is a file under groups/");
+        }
+    }
+}
+
+#[test]
+fn only_the_tag_s_rim_names_the_browser() {
+    let rim = ["src/lib.rs", "src/page.rs", "src/memory.rs", "src/beacon.rs"];
+    for (path, text) in sources(&["src", "protocol/src", "server/src"]) {
+        let names_it = ["web_sys", "js_sys", "wasm_bindgen"].iter().any(|word| code_of(&text).contains(word));
+        assert!(!names_it || rim.contains(&path.as_str()), "{path} names the browser; only {rim:?} may");
+    }
+}
+
+#[test]
+fn sql_stands_under_the_store_only() {
+    for (path, text) in sources(&["src", "protocol/src", "server/src"]) {
+        let code = code_of(&text);
+        let has_sql = ["rusqlite", "SELECT ", "INSERT INTO", "DELETE FROM"].iter().any(|word| code.contains(word));
+        assert!(!has_sql || path.starts_with("server/src/store/"), "{path} has SQL");
+    }
+}
+
+#[test]
+fn status_codes_stand_under_http_only() {
+    for (path, text) in sources(&["protocol/src", "server/src"]) {
+        let code = code_of(&text);
+        assert!(!code.contains("StatusCode") || path.starts_with("server/src/http/"), "{path} names a status code");
+    }
+}
+
+#[test]
+fn the_rules_do_no_input_or_output() {
+    let pure = ["server/src/intake.rs", "server/src/attribution.rs", "server/src/refunds.rs", "server/src/visit.rs"];
+    for (path, text) in sources(&["protocol/src", "server/src"]) {
+        if path.starts_with("protocol/") || pure.contains(&path.as_str()) {
+            let code = code_of(&text);
+            for word in ["std::fs", "std::net", "std::env", "SystemTime", "Instant", "tokio", "Timestamp::now", "axum"]
+            {
+                assert!(!code.contains(word), "{path} is pure, but names {word}");
+            }
+        }
+    }
+}
+
+#[test]
+fn tag_and_server_do_not_know_each_other() {
+    for (path, text) in sources(&["src", "protocol/src", "server/src"]) {
+        let code = code_of(&text);
+        assert!(path.starts_with("server/") || !code.contains("tagwerk_server"), "{path} imports the server");
+        assert!(path.starts_with("src/") || !code.contains("tagwerk_tag"), "{path} imports the tag");
+    }
+}

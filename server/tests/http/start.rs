@@ -1,0 +1,104 @@
+//! Starting and stopping: configuration, the token, the command line.
+
+use crate::server::{Server, TOKEN, add_site, command, sale};
+use std::path::Path;
+use std::process::Output;
+
+fn run(data: &Path, config: Option<&str>, arguments: &[&str]) -> Output {
+    let mut command = command(data);
+    if let Some(config) = config {
+        let file = data.join("tagwerk.toml");
+        std::fs::write(&file, config).expect("written");
+        command.env("TAGWERK_CONFIG", file);
+    }
+    command.args(arguments).output().expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn an_unknown_key_stops_the_start_with_file_line_and_the_nearest_key() {
+    let data = tempfile::tempdir().expect("a folder");
+    let output = run(data.path(), Some("demo = false\nlisten_on = \"127.0.0.1:0\"\n"), &["serve"]);
+    assert!(!output.status.success());
+    let said = text(&output.stderr);
+    assert!(said.contains("tagwerk.toml, line 2: unknown key `listen_on`; did you mean `listen`?"), "{said}");
+}
+
+#[test]
+fn help_shows_examples() {
+    let data = tempfile::tempdir().expect("a folder");
+    for (arguments, example) in [
+        (&["--help"][..], "tagwerk serve --listen"),
+        (&["serve", "--help"], "tagwerk serve --demo"),
+        (&["site", "add", "--help"], "tagwerk site add --name"),
+        (&["token", "--help"], "tagwerk token --link"),
+    ] {
+        let said = text(&run(data.path(), None, arguments).stdout);
+        assert!(said.contains("Example") && said.contains(example), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn sites_are_added_with_ids_of_their_own_and_listed_oldest_first() {
+    let data = tempfile::tempdir().expect("a folder");
+    let first = add_site(data.path(), "One");
+    let second = add_site(data.path(), "Two");
+    assert!(first.0 != second.0 && first.1 != second.1);
+    let said = text(&run(data.path(), None, &["site", "list"]).stdout);
+    let (one, two) = (said.find(&first.1).expect("listed"), said.find(&second.1).expect("listed"));
+    assert!(one < two, "{said}");
+}
+
+#[test]
+fn a_site_with_an_origin_that_is_none_is_refused() {
+    let data = tempfile::tempdir().expect("a folder");
+    let output = run(data.path(), None, &["site", "add", "--name", "x", "--origin", "shop.example"]);
+    assert!(!output.status.success());
+    assert!(text(&output.stderr).contains("https://shop.example"));
+}
+
+#[tokio::test]
+async fn a_site_added_while_the_server_runs_is_known_at_once() {
+    let server = Server::start().await;
+    let (site_id, tracking_id) = add_site(server.data(), "Late");
+    let response = server.client.get(format!("{}/{site_id}.js", server.url)).send().await.expect("an answer");
+    assert_eq!(response.status(), 200);
+    let url = format!("{}/{tracking_id}/collect/digistore24", server.url);
+    let response = server.client.get(url).query(&sale("", "t")).send().await.expect("an answer");
+    assert_eq!(response.status(), 200);
+}
+
+#[tokio::test]
+async fn a_new_token_ends_the_old_one() {
+    let server = Server::start().await;
+    let token = text(&run(server.data(), None, &["token"]).stdout).trim().to_owned();
+    assert_eq!(token.len(), 64);
+    let with = |token: &str| server.client.get(format!("{}/api/v1/sites", server.url)).bearer_auth(token).send();
+    assert_eq!(with(&token).await.expect("an answer").status(), 200);
+    assert_eq!(with(TOKEN).await.expect("an answer").status(), 401);
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_well_and_keeps_what_was_accepted() {
+    let mut server = Server::start().await;
+    let click_id = server.clicked().await.to_string();
+    let query = sale(&click_id, "t-1");
+    assert_eq!(server.postback(&query).await.0, 200);
+    assert!(server.stop());
+    let server = server.restarted();
+    assert_eq!(server.list("conversions").await.len(), 1);
+    assert_eq!(server.list("clicks").await.len(), 1);
+}
+
+#[tokio::test]
+async fn metrics_are_served_on_an_address_of_their_own() {
+    // The port is the system's choice: a listener that is dropped again tells a free one.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let server = Server::start_with(&[], &format!("metrics_listen = \"{free}\"\n")).await;
+    server.postback(&sale("", "t-1")).await;
+    let text = server.client.get(format!("http://{free}/metrics")).send().await.expect("an answer").text().await;
+    assert!(text.expect("text").contains("tagwerk_requests_total"));
+}
