@@ -82,6 +82,23 @@ pub(crate) async fn a_site_sees_its_own_alone(store: SharedStore) {
     assert_eq!(store.conversions(&two, newest()).await.expect("read").items, []);
 }
 
+pub(crate) async fn visits_and_clicks_are_found_by_their_ids(store: SharedStore) {
+    let (one, two) = (site(&store).await, site(&store).await);
+    ten(&store, &one).await;
+    let visits = [3, 77, 5].map(|number| visit(number).to_string());
+    let found = store.visits_by_id(&one, &visits).await.expect("read");
+    let mut found: Vec<String> = found.into_iter().map(|row| row.visit_id).collect();
+    found.sort();
+    assert_eq!(found, [visits[0].clone(), visits[2].clone()]);
+    let clicks = [3, 77].map(|number| click(&visit(number), 1).to_string());
+    let found = store.clicks_by_id(&one, &clicks).await.expect("read");
+    let found: Vec<String> = found.into_iter().map(|row| row.click_id).collect();
+    assert_eq!(found, [clicks[0].clone()]);
+    assert_eq!(store.visits_by_id(&two, &visits).await.expect("read"), []);
+    assert_eq!(store.clicks_by_id(&two, &clicks).await.expect("read"), []);
+    assert_eq!(store.clicks_by_id(&one, &[]).await.expect("read"), []);
+}
+
 pub(crate) async fn what_was_answered_can_be_read_at_once(store: SharedStore) {
     let site_id = site(&store).await;
     for number in 0..50 {
