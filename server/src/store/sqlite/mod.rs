@@ -21,6 +21,7 @@ use r2d2::{ManageConnection, Pool};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use writer::Writer;
 
 /// How the engine is set up.
@@ -77,8 +78,16 @@ pub enum OpenError {
 /// The embedded engine.
 pub struct Sqlite {
     writer: Writer,
-    readers: Pool<SqliteConnectionManager>,
+    readers: Arc<Readers>,
+}
+
+/// The connections that read.
+struct Readers {
     path: PathBuf,
+    count: u32,
+    // Made only after the database was opened for writing: a connection that reads a database that cannot be written maps its shared
+    // memory read-only, and as long as it lives, no connection of this process can write.
+    pool: OnceLock<Pool<SqliteConnectionManager>>,
 }
 
 impl Sqlite {
@@ -96,9 +105,9 @@ impl Sqlite {
             }
             Err(error) => return Err(error),
         };
-        let readers = connection::readers(path, options.readers);
+        let readers = Readers { path: path.to_owned(), count: options.readers, pool: OnceLock::new() };
         let writer = Writer::start(connection, path.to_owned(), options).map_err(OpenError::Thread)?;
-        Ok(Self { writer, readers, path: path.to_owned() })
+        Ok(Self { writer, readers: Arc::new(readers) })
     }
 
     /// Finishes every write that was let in, and lets no more in. Closing twice does no harm.
@@ -109,28 +118,34 @@ impl Sqlite {
         }
     }
 
-    /// Reads on a connection of the pool.
+    /// Reads on a connection of its own for as long as that takes.
     async fn read<T, F>(&self, job: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
-        let readers = self.readers.clone();
-        let path = self.path.clone();
-        let read = move || {
-            if let Some(connection) = readers.try_get() {
-                return job(&connection).map_err(StoreError::from);
-            }
-            if readers.state().connections == 0 {
-                // Nothing could be opened so far. Trying here tells why at once, instead of waiting for the pool to give up.
-                let connection = connection::reading(&path).connect().map_err(Failure::from)?;
-                return job(&connection).map_err(StoreError::from);
-            }
-            let connection = readers.get().map_err(|error| StoreError::Unavailable(Box::new(error)))?;
-            job(&connection).map_err(StoreError::from)
-        };
-        tokio::task::spawn_blocking(read)
+        let (readers, pooled) = (Arc::clone(&self.readers), self.writer.has_opened());
+        tokio::task::spawn_blocking(move || readers.read(pooled, job))
             .await
             .unwrap_or_else(|_| Err(StoreError::Unavailable(Box::new(Because("the read gave up halfway")))))
+    }
+}
+
+impl Readers {
+    fn read<T>(&self, pooled: bool, job: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, StoreError> {
+        if pooled {
+            let pool = self.pool.get_or_init(|| connection::readers(&self.path, self.count));
+            let connection = match pool.try_get() {
+                Some(connection) => Some(connection),
+                // As long as the pool has none at all, trying here is faster than waiting for it, and tells why where it fails.
+                None if pool.state().connections == 0 => None,
+                None => Some(pool.get().map_err(|error| StoreError::Unavailable(Box::new(error)))?),
+            };
+            if let Some(connection) = connection {
+                return Ok(job(&connection)?);
+            }
+        }
+        let connection = connection::reading(&self.path).connect().map_err(Failure::from)?;
+        Ok(job(&connection)?)
     }
 }

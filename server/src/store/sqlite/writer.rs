@@ -8,7 +8,8 @@ use crate::store::StoreError;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) struct Writer {
     queue: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    opened: Arc<AtomicBool>,
 }
 
 /// Something to write, for whoever waits for its answer.
@@ -63,9 +65,10 @@ impl Writer {
         options: Options,
     ) -> Result<Self, std::io::Error> {
         let (queue, jobs) = mpsc::channel(options.queue.max(1));
-        let work = Work { connection, path, options, failing: false };
+        let opened = Arc::new(AtomicBool::new(connection.is_some()));
+        let work = Work { connection, path, options, failing: false, opened: Arc::clone(&opened) };
         let thread = Builder::new().name("store-writer".into()).spawn(move || work.run(jobs))?;
-        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), opened })
     }
 
     /// Does `job` in the next transaction and answers once that is on disk.
@@ -87,6 +90,11 @@ impl Writer {
         outcome.await.unwrap_or_else(|_| Err(closed()))
     }
 
+    /// Whether the database could be opened for writing, now or at some time before.
+    pub(super) fn has_opened(&self) -> bool {
+        self.opened.load(Ordering::Acquire)
+    }
+
     /// Lets no more in, and returns the thread to be joined, if nobody took it before.
     pub(super) fn end(&self) -> Option<JoinHandle<()>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -100,6 +108,7 @@ struct Work {
     path: PathBuf,
     options: Options,
     failing: bool,
+    opened: Arc<AtomicBool>,
 }
 
 impl Work {
@@ -123,7 +132,11 @@ impl Work {
         // A connection that failed is not used again: what state it is in is anybody's guess.
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => connection::writing(&self.path, &self.options).map_err(Uncommitted::new)?,
+            None => {
+                let connection = connection::writing(&self.path, &self.options).map_err(Uncommitted::new)?;
+                self.opened.store(true, Ordering::Release);
+                connection
+            }
         };
         transact(&connection, batch).map_err(Uncommitted::new)?;
         self.connection = Some(connection);
