@@ -30,13 +30,23 @@ export async function startServer() {
     return answer.json();
   };
   const [site] = (await api('/sites')).items;
+  const list = async (name) => (await api(`/sites/${site.site_id}/${name}?limit=1000`)).items;
   return {
     url,
     token: TOKEN,
     site,
     printed,
     /** The items of one of the site's lists, newest first. */
-    list: async (name) => (await api(`/sites/${site.site_id}/${name}?limit=1000`)).items,
+    list,
+    /** Asks for a list until it holds so many items; a page that leaves does not see the answers to its last events. */
+    async listed(name, count) {
+      const deadline = Date.now() + 20_000;
+      for (;;) {
+        const items = await list(name);
+        if (items.length >= count) return items;
+        if (Date.now() > deadline) throw new Error(`${name}: ${items.length} of ${count} came`);
+      }
+    },
     /** Changes the site's settings by a merge patch. */
     change: (settings) => api(`/sites/${site.site_id}/settings`, { method: 'PATCH', body: JSON.stringify(settings) }),
     async stop() {

@@ -1,0 +1,9 @@
+// Headless Chromium as the tests start it.
+import { chromium } from 'playwright-core';
+
+const FLAGS = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', '--no-first-run'];
+
+/** Starts the browser that set-up found. */
+export function launch() {
+  return chromium.launch({ executablePath: process.env.TAGWERK_CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
+}
