@@ -45,7 +45,7 @@ pub enum Command {
   tagwerk token --data-dir /var/lib/tagwerk
   tagwerk token --link --data-dir /var/lib/tagwerk --public-url https://t.example.com")]
     Token {
-        /// Make a link that signs in to the dashboard once, within a quarter of an hour, and leave the token as it is
+        /// Make a link that signs in to the dashboard once, within a day, and leave the token as it is
         #[arg(long)]
         link: bool,
         /// Where and how.

@@ -1,5 +1,6 @@
 //! The dashboard: a site's set-up and what came in, rendered on the server for the signed-in operator.
 
+mod came_from;
 mod incoming;
 pub(crate) mod page;
 mod setup;

@@ -1,8 +1,12 @@
 //! The real binary, asked over HTTP: one behaviour each.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 mod api;
 mod assets;
 mod bad_input;
+mod dashboard;
+mod demo;
 mod events;
 mod postbacks;
 mod server;

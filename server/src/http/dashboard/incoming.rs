@@ -1,10 +1,12 @@
 //! What came in, as a person reads it. Pure: rows of the store in, plain words out. Every string in here was sent by
 //! somebody and is shown as text; the templates escape it and make no link of it.
 
+use super::came_from::{Origin, Pair};
 use super::when::{Moment, Money};
 use crate::http::collect::RawRequest;
 use crate::store::{ClickRow, ConversionRow, Listing, PostbackRow, Visit};
-use std::collections::BTreeMap;
+use tagwerk_protocol::conversion::TransactionType;
+use tagwerk_protocol::money::Amount;
 use tagwerk_protocol::{absent, form};
 
 /// A part of a list, as shown.
@@ -20,60 +22,6 @@ impl<T> Part<T> {
     /// Shows each row of a listing.
     pub(super) fn of<R>(listing: Listing<R>, show: impl FnMut(R) -> T) -> Self {
         Self { items: listing.items.into_iter().map(show).collect(), older: listing.next }
-    }
-}
-
-/// A name and its value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pair {
-    /// What it is.
-    pub(super) name: String,
-    /// What it says.
-    pub(super) value: String,
-}
-
-impl Pair {
-    fn new(name: &str, value: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), value: value.into() }
-    }
-
-    fn some(name: &str, value: Option<impl Into<String>>) -> Option<Self> {
-        value.map(|value| Self::new(name, value))
-    }
-}
-
-/// Where a visit came from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Origin {
-    /// Campaign parameters, the five well-known ones first and without their `utm_`.
-    pub(super) campaign: Vec<Pair>,
-    /// Ad click ids.
-    pub(super) click_ids: Vec<Pair>,
-    /// The page it began on.
-    pub(super) landing_page: Option<String>,
-    /// The page that led there.
-    pub(super) referrer: Option<String>,
-    /// The text of the link that was clicked.
-    pub(super) link: Option<String>,
-}
-
-impl Origin {
-    fn of(source: &BTreeMap<String, String>, click_ids: &BTreeMap<String, String>) -> Self {
-        const FIRST: [&str; 5] = ["utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"];
-        let known = FIRST.into_iter().filter_map(|name| {
-            source.get(name).map(|value| Pair::new(name.strip_prefix("utm_").unwrap_or(name), value.as_str()))
-        });
-        let others = source.iter().filter(|(name, _)| !FIRST.contains(&name.as_str()));
-        Self {
-            campaign: known.chain(others.map(|(name, value)| Pair::new(name, value.as_str()))).collect(),
-            click_ids: click_ids.iter().map(|(name, value)| Pair::new(name, value.as_str())).collect(),
-            ..Self::default()
-        }
-    }
-
-    /// Whether neither campaign nor ad click id is known.
-    pub(super) fn is_plain(&self) -> bool {
-        self.campaign.is_empty() && self.click_ids.is_empty()
     }
 }
 
@@ -111,7 +59,6 @@ pub(super) fn conversion(row: ConversionRow, visit: Option<&Visit>, click: Optio
     let mut facts: Vec<Pair> = [
         Pair::some("Brutto", amount(said.amounts.brutto)),
         Pair::some("Netto", amount(said.amounts.netto)),
-        Pair::some("Commission", amount(said.amounts.affiliate)),
         Pair::some("Vendor's share", amount(said.amounts.vendor)),
         Some(Pair::new("Transaction", said.transaction_type.as_str())),
         Pair::some("Order", said.order_id.as_deref()),
@@ -130,18 +77,26 @@ pub(super) fn conversion(row: ConversionRow, visit: Option<&Visit>, click: Optio
     .collect();
     facts.extend(said.custom.iter().map(|(name, value)| Pair::new(name, value.as_str())));
     let origin = row.attribution.visit_id.is_some().then(|| Origin {
-        landing_page: visit.map(|visit| visit.landing_page.clone()),
-        referrer: visit.and_then(|visit| visit.referrer.clone()),
         link: click.map(|click| click.label.clone().unwrap_or_else(|| click.href.clone())),
-        ..Origin::of(&row.source, &row.click_ids)
+        ..Origin::of(
+            &row.source,
+            &row.click_ids,
+            visit.map(|visit| visit.landing_page.as_str()),
+            visit.and_then(|visit| visit.referrer.as_deref()),
+        )
     });
+    // Amounts are kept as magnitudes; what a person reads as earned has to shrink where money went back.
+    let commission = match said.transaction_type {
+        TransactionType::Payment => said.amounts.affiliate,
+        TransactionType::Refund | TransactionType::Chargeback => said.amounts.affiliate.map(Amount::negated),
+    };
     ConversionEntry {
         at: Moment::of(row.at),
         kind: said.kind.clone(),
         state: row.attribution.state.as_str(),
         reasons: row.attribution.reason.iter().chain(&said.notes).cloned().collect(),
         value: Money::of(said.value, said),
-        commission: Money::of(said.amounts.affiliate, said),
+        commission: Money::of(commission, said),
         product: said.product_name.clone().or_else(|| said.product_id.clone()),
         transaction_id: said.transaction_id.clone(),
         facts,
@@ -207,19 +162,14 @@ pub(super) struct VisitEntry {
 
 /// Shows a visit.
 pub(super) fn visit(row: Visit) -> VisitEntry {
-    let first = row.first_touch.as_ref().filter(|first| first.landing_page != row.landing_page).map(|first| Origin {
-        landing_page: Some(first.landing_page.clone()),
-        referrer: first.referrer.clone(),
-        ..Origin::of(&first.source, &first.click_ids)
-    });
+    let first =
+        row.first_touch.as_ref().filter(|first| first.landing_page != row.landing_page).map(|first| {
+            Origin::of(&first.source, &first.click_ids, Some(&first.landing_page), first.referrer.as_deref())
+        });
     let device: Vec<String> = [row.device, row.country].into_iter().flatten().collect();
     VisitEntry {
         at: Moment::of(row.at),
-        origin: Origin {
-            landing_page: Some(row.landing_page),
-            referrer: row.referrer,
-            ..Origin::of(&row.source, &row.click_ids)
-        },
+        origin: Origin::of(&row.source, &row.click_ids, Some(&row.landing_page), row.referrer.as_deref()),
         visit_id: row.visit_id,
         device: (!device.is_empty()).then(|| device.join(", ")),
         bot: row.bot,
@@ -282,5 +232,155 @@ fn raw(request: RawRequest) -> Raw {
         text: request.text(),
         method: request.method,
         source_ip: request.source_ip,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribution::{Attribution, State};
+    use crate::store::FirstTouch;
+    use std::collections::BTreeMap;
+    use tagwerk_protocol::conversion::{Amounts, Conversion};
+    use tagwerk_protocol::money::Currency;
+
+    fn row(transaction_type: TransactionType) -> ConversionRow {
+        let amount = |text: &str| Amount::parse(text).ok();
+        ConversionRow {
+            id: "c1".into(),
+            at: 0,
+            received_at: 0,
+            attribution: Attribution {
+                state: State::Attributed,
+                reason: None,
+                click_id: Some("click".into()),
+                visit_id: Some("visit".into()),
+            },
+            said: Conversion {
+                group: "network".into(),
+                identity: "i".into(),
+                content: "h".into(),
+                kind: "Purchase".into(),
+                value: amount("1.64"),
+                currency: Currency::parse("EUR"),
+                amounts: Amounts { affiliate: amount("101.64"), ..Amounts::default() },
+                transaction_id: Some("t-1".into()),
+                transaction_type,
+                order_type: None,
+                billing_type: None,
+                billing_status: None,
+                order_id: None,
+                product_id: Some("7".into()),
+                product_name: None,
+                sub_id: None,
+                custom: vec![("sid1".into(), "one".into())],
+                sent_at: None,
+                is_test: false,
+                notes: vec!["a note".into()],
+            },
+            sale_id: None,
+            source: BTreeMap::from([("utm_source".into(), "google".into())]),
+            click_ids: BTreeMap::from([("gclid".into(), "G".into())]),
+        }
+    }
+
+    fn a_visit() -> Visit {
+        Visit {
+            visit_id: "visit".into(),
+            visitor_id: None,
+            at: 0,
+            received_at: 0,
+            landing_page: "https://a.example/?utm_source=google".into(),
+            referrer: None,
+            source: BTreeMap::from([("utm_source".into(), "google".into())]),
+            click_ids: BTreeMap::new(),
+            first_touch: None,
+            country: Some("DE".into()),
+            device: Some("pc".into()),
+            bot: false,
+        }
+    }
+
+    fn a_click(label: Option<&str>) -> ClickRow {
+        ClickRow {
+            click_id: "click".into(),
+            visit_id: "visit".into(),
+            at: 0,
+            received_at: 0,
+            group: None,
+            href: "https://network.example/".into(),
+            label: label.map(str::to_owned),
+            page: "https://a.example/".into(),
+            how: "left".into(),
+            foreign: false,
+        }
+    }
+
+    #[test]
+    fn a_conversion_names_the_ad_the_landing_page_and_the_link() {
+        let entry = conversion(row(TransactionType::Payment), Some(&a_visit()), Some(&a_click(Some("Buy now"))));
+        let origin = entry.origin.unwrap();
+        assert_eq!(origin.campaign, [Pair::new("source", "google")]);
+        assert_eq!(origin.click_ids, [Pair::new("gclid", "G")]);
+        assert_eq!(origin.landing_page.as_deref(), Some("https://a.example/"));
+        assert_eq!(origin.link.as_deref(), Some("Buy now"));
+    }
+
+    #[test]
+    fn a_link_without_text_is_named_by_where_it_led() {
+        let entry = conversion(row(TransactionType::Payment), None, Some(&a_click(None)));
+        assert_eq!(entry.origin.unwrap().link.as_deref(), Some("https://network.example/"));
+    }
+
+    #[test]
+    fn a_conversion_that_is_nobody_s_has_no_ad_and_says_why() {
+        let mut nobodys = row(TransactionType::Payment);
+        nobodys.attribution =
+            Attribution { state: State::Unattributed, reason: Some("why".into()), click_id: None, visit_id: None };
+        let entry = conversion(nobodys, None, None);
+        assert_eq!((entry.origin, entry.state), (None, "unattributed"));
+        assert_eq!(entry.reasons, ["why", "a note"]);
+    }
+
+    #[test]
+    fn what_a_refund_takes_back_is_shown_as_less() {
+        let commission = |kind| conversion(row(kind), None, None).commission.unwrap();
+        assert_eq!(commission(TransactionType::Payment).amount, "101.64");
+        let back = commission(TransactionType::Refund);
+        assert_eq!((back.amount.as_str(), back.negative), ("-101.64", true));
+    }
+
+    #[test]
+    fn everything_that_was_passed_through_is_among_the_details() {
+        let entry = conversion(row(TransactionType::Payment), None, None);
+        assert!(entry.facts.contains(&Pair::new("sid1", "one")));
+        assert_eq!(entry.product.as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn a_first_touch_is_shown_only_where_it_was_another_arrival() {
+        let touch = |page: &str| FirstTouch {
+            at: 0,
+            landing_page: page.into(),
+            referrer: None,
+            source: BTreeMap::new(),
+            click_ids: BTreeMap::new(),
+        };
+        let with = |page: &str| visit(Visit { first_touch: Some(touch(page)), ..a_visit() }).first;
+        assert_eq!(with("https://a.example/?utm_source=google"), None);
+        assert!(with("https://a.example/other").is_some());
+    }
+
+    #[test]
+    fn a_raw_request_shows_query_and_body_and_only_the_parameters_that_say_something() {
+        let request = RawRequest {
+            method: "POST".into(),
+            query: "a=1&b=&c={c}".into(),
+            body: "d=x+y".into(),
+            source_ip: "192.0.2.1".into(),
+        };
+        let raw = raw(request);
+        assert_eq!(raw.text, "a=1&b=&c={c}\nd=x+y");
+        assert_eq!(raw.parameters, [Pair::new("a", "1"), Pair::new("d", "x y")]);
     }
 }
