@@ -25,7 +25,7 @@ pub(crate) struct Running {
     pub(crate) url: String,
     child: Child,
     // Closing it would break what the server still prints.
-    _printed: BufReader<ChildStdout>,
+    printed: BufReader<ChildStdout>,
 }
 
 impl Home {
@@ -99,15 +99,15 @@ impl Running {
     /// Starts the server and waits until it listens.
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
-        let mut printed = BufReader::new(child.stdout.take().expect("piped"));
+        let printed = BufReader::new(child.stdout.take().expect("piped"));
+        let mut running = Self { url: String::new(), child, printed };
         let mut line = String::new();
-        loop {
+        while running.url.is_empty() {
             line.clear();
-            assert!(printed.read_line(&mut line).expect("text") > 0, "the server ended before it listened");
-            if let Some(url) = line.strip_prefix("listening on ") {
-                return Self { url: url.trim().to_owned(), child, _printed: printed };
-            }
+            assert!(running.printed.read_line(&mut line).expect("text") > 0, "the server ended before it listened");
+            running.url = line.strip_prefix("listening on ").unwrap_or_default().trim().to_owned();
         }
+        running
     }
 
     /// Its process id.
