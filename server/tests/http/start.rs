@@ -1,6 +1,7 @@
 //! Starting and stopping: configuration, the token, the command line.
 
 use crate::server::{Server, TOKEN, add_site, command, sale};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Output;
 
@@ -101,4 +102,38 @@ async fn metrics_are_served_on_an_address_of_their_own() {
     server.postback(&sale("", "t-1")).await;
     let text = server.client.get(format!("http://{free}/metrics")).send().await.expect("an answer").text().await;
     assert!(text.expect("text").contains("tagwerk_requests_total"));
+}
+
+/// What a server without a given token prints before it listens, and whether a token opens its API.
+async fn start_without_token(data: &Path) -> Vec<String> {
+    let mut child = command(data)
+        .env_remove("TAGWERK_ADMIN_TOKEN")
+        .arg("serve")
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut printed = Vec::new();
+    for line in BufReader::new(child.stdout.take().expect("piped")).lines() {
+        printed.push(line.expect("text"));
+        let Some(url) = printed.last().and_then(|line| line.strip_prefix("listening on ")) else { continue };
+        let token = printed.iter().find_map(|line| line.strip_prefix("admin token (shown once): "));
+        let sites = format!("{url}/api/v1/sites");
+        let answer = reqwest::Client::new().get(sites).bearer_auth(token.unwrap_or("none")).send().await;
+        let expected = if token.is_some() { 200 } else { 401 };
+        assert_eq!(answer.expect("an answer").status(), expected);
+        break;
+    }
+    child.kill().expect("a process of ours");
+    child.wait().expect("it ends");
+    printed
+}
+
+#[tokio::test]
+async fn the_first_start_prints_a_token_and_a_link_once() {
+    let data = tempfile::tempdir().expect("a folder");
+    let has = |printed: &[String], word: &str| printed.iter().any(|line| line.starts_with(word));
+    let first = start_without_token(data.path()).await;
+    assert!(has(&first, "admin token") && has(&first, "sign in once:"), "{first:?}");
+    let second = start_without_token(data.path()).await;
+    assert!(!has(&second, "admin token") && !has(&second, "sign in once:"), "{second:?}");
 }
