@@ -1,5 +1,13 @@
 //! Link rules, held to the published cases and to their promises.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says what must hold by failing"
+)]
+
 use proptest::prelude::*;
 use serde_json::Value;
 use tagwerk_protocol::click_id::ClickId;

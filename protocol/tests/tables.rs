@@ -1,5 +1,13 @@
 //! The files under `groups/`, and what the schema says of broken ones.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says what must hold by failing"
+)]
+
 use tagwerk_protocol::clicks::Clicks;
 use tagwerk_protocol::group::{Group, Postback};
 

@@ -1,5 +1,13 @@
 //! Intake, held to every group's own postback cases and to its promises.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says what must hold by failing"
+)]
+
 use proptest::prelude::*;
 use tagwerk_protocol::conversion::{Conversion, ValueRule};
 use tagwerk_protocol::form;
