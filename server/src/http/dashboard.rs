@@ -131,6 +131,7 @@ async fn site(
     let clicks = store.clicks(&site_id, newest()).await?;
     let postbacks = store.postbacks(&site_id, newest()).await?;
     let conversions = store.conversions(&site_id, newest()).await?;
+    let ad_parameters = app.clicks.params();
     let latest = Latest {
         visit: visits.items.first().map(|visit| Moment::of(visit.received_at)),
         click: clicks.items.first().map(|click| Moment::of(click.received_at)),
@@ -150,7 +151,7 @@ async fn site(
         saved: query.saved.is_some(),
         latest,
         conversions: with_their_ads(&app, &site_id, conversions).await?,
-        clicks: Part::of(clicks, incoming::click),
+        clicks: Part::of(clicks, |row| incoming::click(row, &ad_parameters)),
         visits: Part::of(visits, incoming::visit),
         postbacks: Part::of(postbacks, |row| opened(&app, row)),
         head,
@@ -176,7 +177,9 @@ async fn older(
         "conversions" => {
             List::Conversions(with_their_ads(&app, &site_id, store.conversions(&site_id, part).await?).await?)
         }
-        "clicks" => List::Clicks(Part::of(store.clicks(&site_id, part).await?, incoming::click)),
+        "clicks" => List::Clicks(Part::of(store.clicks(&site_id, part).await?, |row| {
+            incoming::click(row, &app.clicks.params())
+        })),
         "visits" => List::Visits(Part::of(store.visits(&site_id, part).await?, incoming::visit)),
         "postbacks" => List::Postbacks(Part::of(store.postbacks(&site_id, part).await?, |row| opened(&app, row))),
         _ => {

@@ -72,7 +72,7 @@ fn shown(name: &str, source: &BTreeMap<String, String>, click_ids: &BTreeMap<Str
 }
 
 /// An address without the parameters of its query that `drop` names; everything else stays as it is.
-fn without(address: &str, drop: impl Fn(&str) -> bool) -> String {
+pub(super) fn without(address: &str, drop: impl Fn(&str) -> bool) -> String {
     let (before, fragment) = match address.find('#') {
         Some(at) => address.split_at(at),
         None => (address, ""),

@@ -1,7 +1,7 @@
 //! What came in, as a person reads it. Pure: rows of the store in, plain words out. Every string in here was sent by
 //! somebody and is shown as text; the templates escape it and make no link of it.
 
-use super::came_from::{Origin, Pair};
+use super::came_from::{Origin, Pair, without};
 use super::when::{Moment, Money};
 use crate::http::collect::RawRequest;
 use crate::store::{ClickRow, ConversionRow, Listing, PostbackRow, Visit};
@@ -128,14 +128,18 @@ pub(super) struct ClickEntry {
     pub(super) visit_id: String,
 }
 
-/// Shows a click.
-pub(super) fn click(row: ClickRow) -> ClickEntry {
+/// Shows a click; its page stands there without the ad's parameters, which its visit tells.
+pub(super) fn click(row: ClickRow, ad_parameters: &[String]) -> ClickEntry {
+    let is_ad_s = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name.starts_with("utm_") || ad_parameters.iter().any(|known| known.eq_ignore_ascii_case(&name))
+    };
     ClickEntry {
         at: Moment::of(row.at),
         click_id: row.click_id,
         label: row.label,
         href: row.href,
-        page: row.page,
+        page: without(&row.page, is_ad_s),
         group: row.group,
         how: row.how,
         foreign: row.foreign,
@@ -330,6 +334,12 @@ mod tests {
     fn a_link_without_text_is_named_by_where_it_led() {
         let entry = conversion(row(TransactionType::Payment), None, Some(&a_click(None)));
         assert_eq!(entry.origin.unwrap().link.as_deref(), Some("https://network.example/"));
+    }
+
+    #[test]
+    fn a_click_s_page_is_shown_without_the_ad_s_parameters() {
+        let row = ClickRow { page: "https://a.example/?p=12&utm_source=x&sccid=Y".into(), ..a_click(None) };
+        assert_eq!(click(row, &["ScCid".into()]).page, "https://a.example/?p=12");
     }
 
     #[test]
