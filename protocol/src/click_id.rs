@@ -4,7 +4,9 @@
 //! single wrong character and every swap of neighbours.
 
 use crate::absent;
-use std::fmt;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use core::fmt;
 
 /// Characters in a visit id.
 pub const VISIT_LENGTH: usize = 16;

@@ -3,36 +3,68 @@
 //! The wire of the tag, the settings handed to it and its memory in the browser are all in this form: the browser
 //! reads and writes it by `URLSearchParams`, and it needs no parser that would weigh on the tag.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 /// The pairs of a form-encoded text, in order, repeats kept. Bytes that are not UTF-8 become U+FFFD.
 pub fn pairs(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
-    text.split('&').filter(|part| !part.is_empty()).map(|part| {
-        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+    split(text, b'&').filter(|part| !part.is_empty()).map(|part| {
+        let (name, value) = split_once(part, b'=').unwrap_or((part, ""));
         (decode(name), decode(value))
     })
+}
+
+/// `str::split` at an ASCII character, for a fraction of its weight in the tag.
+pub fn split(text: &str, mark: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    core::iter::from_fn(move || {
+        let text = rest?;
+        let (part, after) = split_once(text, mark).map_or((text, None), |(part, after)| (part, Some(after)));
+        rest = after;
+        Some(part)
+    })
+}
+
+/// `str::split_once` at an ASCII character.
+pub fn split_once(text: &str, mark: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|byte| byte == mark)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// Decodes one name or value: `+` is a space, `%XX` a byte, anything else stands for itself.
 pub fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'+' => bytes.push(b' '),
-            b'%' => match hex_pair(rest.peek_two()) {
-                Some(decoded) => {
-                    bytes.push(decoded);
-                    rest.next();
-                    rest.next();
-                }
-                None => bytes.push(b'%'),
-            },
-            other => bytes.push(other),
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        let mut byte = *byte;
+        if byte == b'+' {
+            byte = b' ';
+        } else if byte == b'%'
+            && let [high, low, after @ ..] = rest
+            && let (Some(high), Some(low)) = (nibble(*high), nibble(*low))
+        {
+            byte = high << 4 | low;
+            rest = after;
         }
+        bytes.push(byte);
     }
-    match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-    }
+    String::from_utf8(bytes).unwrap_or_else(|error| lossy(error.as_bytes()))
+}
+
+fn nibble(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(any(test, feature = "server"))]
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The tag decodes nothing but what its server encoded, which is UTF-8.
+#[cfg(not(any(test, feature = "server")))]
+fn lossy(_: &[u8]) -> String {
+    String::new()
 }
 
 /// Adds `name=value` to a form-encoded text.
@@ -58,25 +90,6 @@ fn encode(text: &mut String, value: &str) {
             }
         }
     }
-}
-
-/// Looks two bytes ahead without taking them.
-trait TwoBytes {
-    fn peek_two(&self) -> Option<(u8, u8)>;
-}
-
-impl TwoBytes for std::str::Bytes<'_> {
-    fn peek_two(&self) -> Option<(u8, u8)> {
-        let mut ahead = self.clone();
-        Some((ahead.next()?, ahead.next()?))
-    }
-}
-
-fn hex_pair(pair: Option<(u8, u8)>) -> Option<u8> {
-    let (high, low) = pair?;
-    let high = char::from(high).to_digit(16)?;
-    let low = char::from(low).to_digit(16)?;
-    u8::try_from(high * 16 + low).ok()
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@
 //! Source: the URL Standard, "basic URL parser", for special schemes.
 
 use crate::form;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// The host (lower case, no trailing dot) and path (starting with `/`) that an http(s) link leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +20,10 @@ pub struct Target {
 
 /// Removes what a URL parser drops at both ends: control characters and spaces.
 pub fn trim(href: &str) -> &str {
-    href.trim_matches(|c: char| c <= ' ')
+    let is_kept = |byte: u8| byte > b' ';
+    let first = href.bytes().position(is_kept).unwrap_or_default();
+    let end = href.bytes().rposition(is_kept).map_or(first, |last| last + 1);
+    href.get(first..end).unwrap_or_default()
 }
 
 /// Where `href` leads on a page whose base URL is `base`; `None` unless it is http or https.
@@ -63,7 +69,7 @@ fn relative(href: &str, base: &str) -> Option<Target> {
         Some(c) if is_slash(c) => resolve(path_of(href)),
         Some(_) => {
             let folder = base.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            resolve(&format!("{folder}/{}", path_of(href)))
+            resolve(&[folder, "/", path_of(href)].concat())
         }
     };
     Some(Target { host: base.host, path })
@@ -120,7 +126,7 @@ fn resolve(path: &str) -> String {
             _ => kept.push(segment),
         }
     }
-    format!("/{}", kept.join("/"))
+    ["/", &kept.join("/")].concat()
 }
 
 #[cfg(test)]

@@ -23,6 +23,11 @@
 //! assert_eq!(decoration.href("ID"), "https://www.network.example/go/7?x=1&sub=ID");
 //! ```
 
+// The tag goes without the standard library: its panics and allocator weigh more than all of the rules.
+#![cfg_attr(not(any(test, feature = "server")), no_std)]
+
+extern crate alloc;
+
 pub mod absent;
 pub mod click_id;
 pub mod event;

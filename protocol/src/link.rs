@@ -4,7 +4,11 @@
 //! The change is textual: everything else in the URL stays byte for byte, and the fragment stays last.
 
 use crate::click_id::ClickId;
+use crate::form;
 use crate::href::{self, Target};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Stands for the click id in a link written by hand.
 pub const TOKEN: &str = "--CLICK-ID--";
@@ -91,37 +95,52 @@ pub enum Reason {
     SamePage,
 }
 
-/// A link on its way to being decorated: its text around the places where the click id goes.
+/// A link on its way to being decorated: its text with [`TOKEN`] in the places where the click id goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoration {
     /// The group it belongs to; `None` where a token stands in a link of no known group.
     pub group: Option<String>,
-    pieces: Vec<String>,
+    text: String,
 }
 
 impl Decoration {
     /// The new `href`.
     pub fn href(&self, click_id: &str) -> String {
-        self.pieces.join(click_id)
+        let mut href = String::new();
+        let mut rest = self.text.as_str();
+        while let Some((before, after)) = around_token(rest) {
+            href.push_str(before);
+            href.push_str(click_id);
+            rest = after;
+        }
+        href.push_str(rest);
+        href
     }
 }
 
 /// What is to happen to `link` on `page`. `is_minted` tells whether an id was minted by this page load:
 /// one that was not (a page saved with decorated links) is replaced.
 pub fn plan(link: &Link<'_>, rules: &LinkRules, page: &Page<'_>, is_minted: impl Fn(&ClickId) -> bool) -> Plan {
+    plan_at(link, rules, || href::target(link.href, page.base), is_minted)
+}
+
+/// [`plan`] for who has a URL parser of their own: `target` says where the link leads, `None` unless it is http(s).
+pub fn plan_at(
+    link: &Link<'_>,
+    rules: &LinkRules,
+    target: impl FnOnce() -> Option<Target>,
+    is_minted: impl Fn(&ClickId) -> bool,
+) -> Plan {
     let text = href::trim(link.href);
     if text.starts_with('#') {
         return Plan::Leave(Reason::SamePage);
     }
-    let Some(target) = href::target(text, page.base) else {
+    let Some(target) = target() else {
         return Plan::Leave(Reason::NotHttp);
     };
     let group = rules.group_of(link, &target);
-    if text.contains(TOKEN) {
-        return Plan::Decorate(Decoration {
-            group: group.map(|group| group.name.clone()),
-            pieces: text.split(TOKEN).map(str::to_owned).collect(),
-        });
+    if around_token(text).is_some() {
+        return Plan::Decorate(Decoration { group: group.map(|group| group.name.clone()), text: text.to_owned() });
     }
     match group {
         Some(group) => place(text, group, rules.existing, is_minted),
@@ -161,19 +180,17 @@ fn leads_below(path: &str, prefix: &str) -> bool {
 
 /// Finds the place of the sub-id in the text: an existing parameter of that name, else the end of the query.
 fn place(text: &str, group: &GroupRule, existing: Existing, is_minted: impl Fn(&ClickId) -> bool) -> Plan {
-    let (before, fragment) = split(text, '#');
-    let (path, query) = split(before, '?');
-    let query = query.strip_prefix('?');
-    let mut piece = path.to_owned();
-    piece.push('?');
-    let mut pieces = Vec::new();
-    for (index, part) in query.into_iter().flat_map(|query| query.split('&')).enumerate() {
-        if index > 0 {
-            piece.push('&');
-        }
-        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+    let (before, fragment) = split(text, b'#');
+    let (path, query) = split(before, b'?');
+    let mut text = path.to_owned();
+    let mut is_placed = false;
+    let mut separator = '?';
+    for part in form::split(query.strip_prefix('?').unwrap_or_default(), b'&') {
+        text.push(separator);
+        separator = '&';
+        let (name, value) = form::split_once(part, b'=').unwrap_or((part, ""));
         if name != group.sub_id {
-            piece.push_str(part);
+            text.push_str(part);
             continue;
         }
         match ClickId::parse(value) {
@@ -185,29 +202,46 @@ fn place(text: &str, group: &GroupRule, existing: Existing, is_minted: impl Fn(&
             }
             _ => {}
         }
-        piece.push_str(name);
-        piece.push('=');
-        pieces.push(std::mem::take(&mut piece));
+        push_place(&mut text, &group.sub_id);
+        is_placed = true;
     }
-    if pieces.is_empty() {
-        if !piece.ends_with(['?', '&']) {
-            piece.push('&');
+    if !is_placed {
+        if !matches!(text.as_bytes().last(), Some(b'?' | b'&')) {
+            text.push('&');
         }
-        piece.push_str(&group.sub_id);
-        piece.push('=');
-        pieces.push(std::mem::take(&mut piece));
+        push_place(&mut text, &group.sub_id);
     }
-    piece.push_str(fragment);
-    pieces.push(piece);
-    Plan::Decorate(Decoration { group: Some(group.name.clone()), pieces })
+    text.push_str(fragment);
+    Plan::Decorate(Decoration { group: Some(group.name.clone()), text })
+}
+
+fn push_place(text: &mut String, sub_id: &str) {
+    for part in [sub_id, "=", TOKEN] {
+        text.push_str(part);
+    }
+}
+
+/// The text before and after its first token.
+fn around_token(text: &str) -> Option<(&str, &str)> {
+    // Not by `split_once`: the standard library's search for a text weighs as much as all the rules here.
+    let at = text.as_bytes().windows(TOKEN.len()).position(|window| window == TOKEN.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + TOKEN.len()..)?))
 }
 
 /// Splits before the first `mark`, which stays with what follows.
-fn split(text: &str, mark: char) -> (&str, &str) {
-    text.find(mark).and_then(|at| text.split_at_checked(at)).unwrap_or((text, ""))
+fn split(text: &str, mark: u8) -> (&str, &str) {
+    text.bytes().position(|byte| byte == mark).and_then(|at| text.split_at_checked(at)).unwrap_or((text, ""))
 }
 
 /// The id of this page load in a link that had a token and belongs to no group: it is looked for in the query's values.
 fn decorated_by_token(text: &str, is_minted: impl Fn(&ClickId) -> bool) -> Option<ClickId> {
-    text.split(['?', '&', '=', '#', '/']).find_map(|part| ClickId::parse(part).filter(|id| is_minted(id)))
+    let mut start = 0;
+    text.bytes().enumerate().chain([(text.len(), b'&')]).find_map(|(at, byte)| {
+        if !b"?&=#/".contains(&byte) {
+            return None;
+        }
+        let part = text.get(start..at)?;
+        start = at + 1;
+        ClickId::parse(part).filter(|id| is_minted(id))
+    })
 }

@@ -4,6 +4,9 @@
 
 use crate::form;
 use crate::link::{Existing, GroupRule, LinkRules};
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 /// What the tag may know about its site.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -108,7 +111,7 @@ impl TagSettings {
 
     /// Reads what [`Self::to_text`] wrote; what is missing has its default.
     pub fn from_text(text: &str) -> Self {
-        let mut settings = Self::default();
+        let mut settings = Self { rules: LinkRules::from_text(text), ..Self::default() };
         for (name, value) in form::pairs(text) {
             match name.as_str() {
                 field::SITE_ID => settings.site_id = value,
@@ -125,10 +128,6 @@ impl TagSettings {
                     };
                 }
                 field::DECORATE_WITHOUT => settings.decorate_without = value == "1",
-                field::EXISTING => {
-                    settings.rules.existing = if value == "replace" { Existing::Replace } else { Existing::Keep };
-                }
-                field::GROUP => settings.rules.groups.extend(group(&value)),
                 field::CLICKS => settings.clicks = items(&value),
                 _ => {}
             }
@@ -137,8 +136,23 @@ impl TagSettings {
     }
 }
 
+impl LinkRules {
+    /// Reads the link rules out of what [`TagSettings::to_text`] wrote.
+    pub fn from_text(text: &str) -> Self {
+        let mut rules = Self::default();
+        for (name, value) in form::pairs(text) {
+            if name == field::GROUP {
+                rules.groups.extend(group(&value));
+            } else if name == field::EXISTING && value == "replace" {
+                rules.existing = Existing::Replace;
+            }
+        }
+        rules
+    }
+}
+
 fn group(text: &str) -> Option<GroupRule> {
-    let mut parts = text.split(PART);
+    let mut parts = form::split(text, PART as u8);
     Some(GroupRule {
         name: parts.next()?.to_owned(),
         sub_id: parts.next()?.to_owned(),
@@ -148,7 +162,7 @@ fn group(text: &str) -> Option<GroupRule> {
 }
 
 fn items(text: &str) -> Vec<String> {
-    text.split(ITEM).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    form::split(text, ITEM as u8).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 use crate::absent;
 use crate::form;
 use crate::href;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// One arrival at the site: enough to read the traffic source from, now or later.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
