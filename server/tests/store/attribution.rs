@@ -155,6 +155,9 @@ pub(crate) async fn a_click_of_another_visit_does_not_vouch(store: SharedStore) 
     send(&store, &site_id, vec![forged]).await;
     let outcome = book(&store, &site_id, &sale("t", Some(click_id.as_str()))).await;
     assert_eq!(outcome.state, PostbackState::Unattributed);
+    send(&store, &site_id, vec![page_view(&visit(1))]).await;
+    let reason = only_conversion(&store, &site_id).await.attribution.reason;
+    assert!(reason.is_some_and(|reason| reason.contains("never reported")), "the click is of another visit");
 }
 
 pub(crate) async fn the_sender_s_time_counts_between_click_and_receipt(store: SharedStore) {
