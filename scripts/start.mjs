@@ -8,6 +8,8 @@ import { ended, root } from './run.mjs';
 import { setupSteps } from './setup.mjs';
 import { Failed, main, walk } from './steps.mjs';
 
+// What an ad's link looks like on arrival.
+const AD = 'utm_source=google&utm_medium=cpc&utm_campaign=kitchen&utm_term=chef+knife&gclid=Cj0KCQ-demo-click';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 async function serve() {
@@ -19,26 +21,36 @@ async function serve() {
   const server = spawn(join(root, 'target', 'release', 'tagwerk'), ['serve', '--demo', ...process.argv.slice(2)], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
   // The server drains what it accepted and ends by itself; we stay until it has.
   let stopping = false;
-  for (const signal of SIGNALS) {
-    process.on(signal, () => {
-      stopping = true;
-      server.kill(signal);
-    });
-  }
+  const stop = () => {
+    stopping = true;
+    server.kill('SIGTERM');
+  };
+  SIGNALS.forEach((signal) => process.on(signal, stop));
+  // Whoever started us may be killed without a word to us; a server must not be left behind then.
+  const parent = process.ppid;
+  const watching = setInterval(() => process.ppid !== parent && stop(), 500);
+  let signIn;
   createInterface({ input: server.stdout }).on('line', (line) => {
     console.log(line);
+    signIn = line.match(/^sign in once: +(http\S+)/)?.[1] ?? signIn;
     const url = line.match(/^listening on (http\S+)/)?.[1];
-    if (url) welcome(url);
+    if (url) welcome(url, signIn);
   });
   const code = await ended(server);
+  clearInterval(watching);
   if (code !== 0 && !stopping) throw new Failed(`the server ended with ${code}; see above`);
 }
 
-function welcome(url) {
+function welcome(url, signIn = url) {
   console.log(`
-  Open ${url}/demo : the demo, a page with affiliate links, an offer behind them and a sale to make
-  Open ${url}/     : the dashboard, where the sale shows up with the ad that made it
-  Stop with Ctrl-C. Data is kept in ${process.env.TAGWERK_DATA_DIR}.
+  Open these two, and see an ad click become a sale:
+
+  1. a visitor comes from an ad
+     ${url}/demo?${AD}
+  2. the dashboard (the link signs you in, once)
+     ${signIn}
+
+  Stop with Ctrl-C. What came in is kept in ${process.env.TAGWERK_DATA_DIR}.
 `);
 }
 
