@@ -1,7 +1,7 @@
 // How many postbacks a second the release server makes durable, how long each takes, and the memory that takes.
 // Writes bench/server.md. `npm run bench:server -- 200000` measures that many postbacks instead of 50,000.
 import { spawn } from 'node:child_process';
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { availableParallelism, cpus, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -75,6 +75,25 @@ function usage(pid) {
   }
 }
 
+/** Each thread's CPU seconds, by its id and name. */
+function threads(pid) {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map((id) => {
+      const [, name, rest] = readFileSync(`/proc/${pid}/task/${id}/stat`, 'utf8').match(/\((.*)\) (.*)/);
+      const fields = rest.split(' ');
+      return { id, name, cpu: (Number(fields[11]) + Number(fields[12])) / TICKS };
+    });
+  } catch {
+    return [];
+  }
+}
+
+/** The thread that worked most between two looks, and its share of a core. */
+function busiest(before, after, seconds) {
+  const shares = after.map(({ id, name, cpu }) => ({ name, share: (cpu - (before.find((one) => one.id === id)?.cpu ?? 0)) / seconds }));
+  return shares.sort((a, b) => b.share - a.share)[0] ?? { name: 'unknown', share: Number.NaN };
+}
+
 /** What the disk under a folder takes to make 4 kB durable, in milliseconds (the median of 200). */
 function syncTime(folder) {
   const file = openSync(join(folder, 'sync'), 'w');
@@ -119,6 +138,7 @@ commit is on disk (\`synchronous=FULL\`). ${facts.count.toLocaleString('en')} po
 | memory at rest | ${one(facts.rest)} MB |
 | memory under load, most | ${one(facts.peak)} MB |
 | processor cores used by the server | ${one(facts.serverCores, 2)} |
+| of that, its busiest thread (\`${facts.thread.name}\`) | ${one(facts.thread.share, 2)} |
 | processor cores used by the load generator | ${one(facts.loadCores, 2)} |
 | one 4 kB write and fdatasync on that disk, median | ${one(facts.sync, 2)} ms |
 
@@ -145,7 +165,7 @@ await main(import.meta.url, async () => {
     console.log(`warming up with ${WARM_UP} postbacks`);
     await load({ url, connections: CONNECTIONS, count: WARM_UP, request: (number) => postback(tracking, ids, number) });
     console.log(`measuring ${count} postbacks`);
-    const before = { server: usage(server.pid).cpu, own: process.cpuUsage() };
+    const before = { server: usage(server.pid).cpu, threads: threads(server.pid), own: process.cpuUsage() };
     let peak = 0;
     const during = (done) => {
       peak = Math.max(peak, usage(server.pid).rss);
@@ -155,9 +175,11 @@ await main(import.meta.url, async () => {
     const own = process.cpuUsage(before.own);
     const serverCores = (usage(server.pid).cpu - before.server) / seconds;
 
+    const thread = busiest(before.threads, threads(server.pid), seconds);
+
     const found = await stored(url, site);
     if (found !== WARM_UP + count) throw new Failed(`${WARM_UP + count} postbacks were answered 200, ${found} attributed conversions were found`);
-    const text = report({ count, seconds, sync, rest, peak, serverCores, loadCores: (own.user + own.system) / 1e6 / seconds, p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99) });
+    const text = report({ count, seconds, sync, thread, rest, peak, serverCores, loadCores: (own.user + own.system) / 1e6 / seconds, p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99) });
     console.log(`\n${text}`);
     writeFileSync(join(root, 'bench', 'server.md'), text);
     console.log('written: bench/server.md');
