@@ -117,7 +117,7 @@ async function stored(url, site) {
     if (!answer.ok) throw new Failed(`the list of conversions was answered ${answer.status}`);
     const { items, next } = await answer.json();
     count += items.filter((item) => item.state === 'attributed').length;
-    cursor = next ? `&cursor=${encodeURIComponent(next)}` : '';
+    cursor = next ? `&after=${encodeURIComponent(next)}` : '';
   } while (cursor);
   return count;
 }

@@ -8,8 +8,6 @@ import { ended, root } from './run.mjs';
 import { setupSteps } from './setup.mjs';
 import { Failed, main, walk } from './steps.mjs';
 
-// What an ad's link looks like on arrival.
-const AD = 'utm_source=google&utm_medium=cpc&utm_campaign=kitchen&utm_term=chef+knife&gclid=Cj0KCQ-demo-click';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 async function serve() {
@@ -43,11 +41,11 @@ async function serve() {
 
 function welcome(url, signIn = url) {
   console.log(`
-  Open these two, and see an ad click become a sale:
+  Open these two:
 
-  1. a visitor comes from an ad
-     ${url}/demo?${AD}
-  2. the dashboard (the link signs you in, once)
+  1. the demo: arrive as if from an ad, follow a link, let the network report a sale
+     ${url}/demo
+  2. the dashboard, where that sale stands with its ad (the link signs you in once)
      ${signIn}
 
   Stop with Ctrl-C. What came in is kept in ${process.env.TAGWERK_DATA_DIR}.
