@@ -66,7 +66,7 @@ fn no_source_names_a_network() {
 
 #[test]
 fn only_the_tag_s_rim_names_the_browser() {
-    let rim = ["src/lib.rs", "src/page.rs", "src/memory.rs", "src/beacon.rs"];
+    let rim = ["src/lib.rs", "src/page.rs"];
     for (path, text) in sources(&["src", "protocol/src", "server/src"]) {
         let names_it = ["web_sys", "js_sys", "wasm_bindgen"].iter().any(|word| code_of(&text).contains(word));
         assert!(!names_it || rim.contains(&path.as_str()), "{path} names the browser; only {rim:?} may");
