@@ -20,6 +20,9 @@ use tagwerk_server::vault::{Vault, random};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
+/// Bounds of the histograms of request times, in seconds.
+const SECONDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0];
+
 #[tokio::main]
 async fn main() -> Result<()> {
     match Cli::parse().command {
@@ -87,7 +90,7 @@ async fn serve(options: &Options) -> Result<()> {
         "" => format!("http://{address}"),
         url => url.to_owned(),
     };
-    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?;
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?;
     let app: SharedApp = Arc::new(App {
         event_limiter: event::limiter(config.limits.events_per_minute),
         scripts: tag::Scripts::default(),

@@ -5,6 +5,7 @@ use crate::http;
 use axum::Router;
 use axum::routing::get;
 use axum::serve::ListenerExt;
+use metrics_exporter_prometheus::PrometheusHandle;
 use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub async fn serve(
         let stopped = stopped.clone();
         tokio::spawn(axum::serve(metrics, router).with_graceful_shutdown(wait(stopped)).into_future());
     }
+    let upkeep = tokio::spawn(keep_metrics_small(app.metrics.clone()));
     let router = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let listener = listener.tap_io(|connection| {
         // Answers are small: waiting to fill a packet would only delay them.
@@ -42,6 +44,7 @@ pub async fn serve(
         ended = &mut server => return ended.unwrap_or_else(|error| Err(std::io::Error::other(error))),
         () = shutdown => {}
     }
+    upkeep.abort();
     tracing::info!("shutting down: no new connections, open requests may end");
     let _ = stop.send(true);
     match tokio::time::timeout(grace, &mut server).await {
@@ -51,6 +54,15 @@ pub async fn serve(
             server.abort();
             Ok(())
         }
+    }
+}
+
+/// Histograms gather single values until somebody asks for them; nobody may ever ask.
+async fn keep_metrics_small(metrics: PrometheusHandle) {
+    let mut tick = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        tick.tick().await;
+        metrics.run_upkeep();
     }
 }
 

@@ -121,7 +121,20 @@ impl Server {
         request.send().await.expect("an answer")
     }
 
-    /// The items of one of the site's lists.
+    /// Every item of one of the site's lists, part by part.
+    pub(crate) async fn all(&self, name: &str) -> Vec<Value> {
+        let (mut items, mut after) = (Vec::new(), String::new());
+        loop {
+            let part = self.api(&format!("/sites/{}/{name}?limit=1000{after}", self.site_id)).await;
+            items.extend(part["items"].as_array().expect("items").iter().cloned());
+            match part["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return items,
+            }
+        }
+    }
+
+    /// The newest items of one of the site's lists.
     pub(crate) async fn list(&self, name: &str) -> Vec<Value> {
         let listing = self.api(&format!("/sites/{}/{name}?limit=1000", self.site_id)).await;
         listing["items"].as_array().expect("items").clone()

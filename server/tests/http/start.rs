@@ -137,3 +137,68 @@ async fn the_first_start_prints_a_token_and_a_link_once() {
     let second = start_without_token(data.path()).await;
     assert!(!has(&second, "admin token") && !has(&second, "sign in once:"), "{second:?}");
 }
+
+#[tokio::test]
+async fn what_was_answered_while_the_server_was_asked_to_stop_is_on_disk() {
+    let mut server = Server::start().await;
+    let url = server.collect_url("digistore24");
+    let (answered, mut answers) = tokio::sync::mpsc::unbounded_channel();
+    for sender in 0..16 {
+        let (url, answered) = (url.clone(), answered.clone());
+        tokio::spawn(async move {
+            let client = reqwest::Client::new();
+            for number in 0.. {
+                let id = format!("t-{sender}-{number}");
+                match client.get(&url).query(&sale("", &id)).send().await {
+                    Ok(answer) if answer.status() == 200 => drop(answered.send(id)),
+                    _ => break,
+                }
+            }
+        });
+    }
+    drop(answered);
+    let mut kept = vec![answers.recv().await.expect("a first answer")];
+    let stopped = tokio::task::spawn_blocking(move || (server.stop(), server));
+    while let Some(id) = answers.recv().await {
+        kept.push(id);
+    }
+    let (well, server) = stopped.await.expect("stopped");
+    assert!(well);
+    let server = server.restarted();
+    let booked: Vec<String> =
+        server.all("conversions").await.iter().map(|one| one["transaction_id"].to_string()).collect();
+    for id in kept {
+        assert!(booked.contains(&format!("\"{id}\"")), "{id} was answered, but is not booked");
+    }
+}
+
+#[tokio::test]
+async fn the_log_holds_neither_secrets_nor_personal_data() {
+    let data = tempfile::tempdir().expect("a folder");
+    let (site_id, tracking_id) = add_site(data.path(), "Test");
+    let mut child = command(data.path())
+        .env("TAGWERK_LOG", "debug")
+        .arg("serve")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines().map(|line| line.expect("text"));
+    let url = lines.find_map(|line| line.strip_prefix("listening on ").map(str::to_owned)).expect("it listens");
+    let client = reqwest::Client::new();
+    let postback = format!("{url}/{tracking_id}/collect/digistore24?email=jane%40buyer.example&transaction_type=gift");
+    assert_eq!(client.get(postback).send().await.expect("an answer").status(), 422);
+    let patch = client.patch(format!("{url}/api/v1/sites/{site_id}/settings")).bearer_auth(TOKEN);
+    let change = serde_json::json!({"platforms": {"meta": {"access_token": "secret-of-meta"}}});
+    assert_eq!(patch.json(&change).send().await.expect("an answer").status(), 200);
+    let (view, click) = crate::server::visit_with_click();
+    let lines = format!("{}\n{}\n", view.to_line(), click.to_line());
+    let event = client.post(format!("{url}/{site_id}/event")).header("user-agent", "agent-of-jane").body(lines);
+    assert_eq!(event.send().await.expect("an answer").status(), 204);
+    child.kill().expect("a process of ours");
+    let log = text(&child.wait_with_output().expect("it ends").stderr);
+    assert!(log.lines().count() > 3 && log.lines().all(|line| line.starts_with('{')), "{log}");
+    for word in [tracking_id.as_str(), TOKEN, "jane", "secret-of-meta", "127.0.0.1:5", "Cj0KCQiA", "visitor-"] {
+        assert!(!log.contains(word), "{word} stands in the log: {log}");
+    }
+}
