@@ -94,7 +94,7 @@ pub async fn receive(
         Ok(conversion) => (Ok(Said { conversion_id: row_id(), conversion }), Ok("OK\n")),
         Err(error) => (Err(error.to_string()), Err(error)),
     };
-    let postback = ReceivedPostback { id, received_at, group: shortened(&group), channel: Channel::Collect, raw, said };
+    let postback = ReceivedPostback { id, received_at, group: shortened(&group.to_ascii_lowercase()), channel: Channel::Collect, raw, said };
     let outcome = app.store.receive_postback(&site.site_id, postback).await?;
     metrics::counter!("tagwerk_postbacks_total", "state" => outcome.state.as_str()).increment(1);
     answer
@@ -109,6 +109,8 @@ fn understand(
     query: &str,
     body: &str,
 ) -> Result<tagwerk_protocol::conversion::Conversion, Error> {
+    // Typed by hand in another case, it still means that network.
+    let group = &group.to_ascii_lowercase();
     let Some(known) = app.groups.get(group) else {
         return Err(Error::NotFound(format!("there is no group of that name; there are {}", app.groups.names())));
     };

@@ -203,6 +203,14 @@ async fn a_visit_that_reports_late_claims_its_sale() {
 }
 
 #[tokio::test]
+async fn a_group_s_name_in_another_case_is_that_group() {
+    let server = Server::start().await;
+    let request = server.client.get(server.collect_url("Digistore24")).query(&sale("", "t-1"));
+    assert_eq!(request.send().await.expect("an answer").status(), 200);
+    assert_eq!(server.list("conversions").await.remove(0)["group"], "digistore24");
+}
+
+#[tokio::test]
 async fn a_sender_that_is_not_listed_is_refused_and_kept() {
     let server = Server::start().await;
     let change = serde_json::json!({"groups": {"digistore24": {"senders": ["203.0.113.9"]}}});
