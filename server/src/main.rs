@@ -160,7 +160,7 @@ async fn add_site(name: &str, origins: &[String], options: &Options) -> Result<(
 async fn list_sites(options: &Options) -> Result<()> {
     let Parts { store, .. } = open(options)?;
     for site in store.sites().await? {
-        let settings = SiteSettings::read(&site.settings)?;
+        let settings = SiteSettings::of(&site)?;
         println!("site_id={}\ttracking_id={}\tname={}", site.site_id, site.tracking_id, settings.name);
     }
     store.close().await;

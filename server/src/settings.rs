@@ -4,6 +4,7 @@
 //! the secret as it is.
 
 use crate::groups::Groups;
+use crate::store::{Site, StoreError};
 use crate::vault::{Vault, VaultError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -237,6 +238,15 @@ impl SiteSettings {
             let problem = error.inner().to_string();
             SettingsError::Invalid(if path == "." { problem } else { format!("{path}: {problem}") })
         })
+    }
+
+    /// The settings of a stored site.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] where they do not fit the schema: nobody could have stored that.
+    pub fn of(site: &Site) -> Result<Self, StoreError> {
+        Self::read(&site.settings)
+            .map_err(|error| StoreError::Corrupt(format!("settings of the site {}: {error}", site.site_id)))
     }
 
     /// The settings for readers: every key, masks where secrets stand.

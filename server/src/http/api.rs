@@ -51,7 +51,7 @@ async fn sites(_operator: Operator, State(app): State<SharedApp>) -> Result<Json
 }
 
 fn site_json(site: &Site) -> Result<Value, Error> {
-    let settings = SiteSettings::read(&site.settings)?;
+    let settings = SiteSettings::of(site)?;
     Ok(json!({
         "site_id": site.site_id,
         "tracking_id": site.tracking_id,
@@ -70,7 +70,7 @@ async fn settings(
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
 ) -> Result<Json<Value>, Error> {
-    Ok(Json(SiteSettings::read(&existing(&app, &site_id).await?.settings)?.shown()?))
+    Ok(Json(SiteSettings::of(&existing(&app, &site_id).await?)?.shown()?))
 }
 
 async fn patch_settings(

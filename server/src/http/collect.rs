@@ -61,7 +61,7 @@ pub async fn receive(
     let Some(site) = site else {
         return Err(Error::NotFound("unknown tracking id; copy the postback URL from the dashboard again".into()));
     };
-    let settings = SiteSettings::read(&site.settings)?;
+    let settings = SiteSettings::of(&site)?;
     let received_at = app.now();
     let id = row_id();
     let source_ip = address(&app, peer, &headers);
@@ -94,7 +94,14 @@ pub async fn receive(
         Ok(conversion) => (Ok(Said { conversion_id: row_id(), conversion }), Ok("OK\n")),
         Err(error) => (Err(error.to_string()), Err(error)),
     };
-    let postback = ReceivedPostback { id, received_at, group: shortened(&group.to_ascii_lowercase()), channel: Channel::Collect, raw, said };
+    let postback = ReceivedPostback {
+        id,
+        received_at,
+        group: shortened(&group.to_ascii_lowercase()),
+        channel: Channel::Collect,
+        raw,
+        said,
+    };
     let outcome = app.store.receive_postback(&site.site_id, postback).await?;
     metrics::counter!("tagwerk_postbacks_total", "state" => outcome.state.as_str()).increment(1);
     answer

@@ -124,7 +124,7 @@ async fn site(
     Query(query): Query<SiteQuery>,
 ) -> Result<Response, Error> {
     let Some((site, head)) = find(&app, &site_id).await? else { return Ok(no_site()) };
-    let settings = SiteSettings::read(&site.settings)?;
+    let settings = SiteSettings::of(&site)?;
     let newest = || Page { after: None, limit: ENTRIES };
     let store = &app.store;
     let visits = store.visits(&site_id, newest()).await?;
@@ -225,7 +225,7 @@ async fn find(app: &SharedApp, site_id: &str) -> Result<Option<(Site, Head)>, Er
 
 /// A site's name; its id where it has none.
 fn name(site: &Site) -> String {
-    SiteSettings::read(&site.settings)
+    SiteSettings::of(site)
         .ok()
         .map(|settings| settings.name)
         .filter(|name| !name.trim().is_empty())

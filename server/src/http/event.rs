@@ -68,7 +68,7 @@ pub async fn preflight(
 
 async fn settings(app: &App, site_id: &str) -> Result<SiteSettings, Error> {
     match app.store.site(site_id).await? {
-        Some(site) => Ok(SiteSettings::read(&site.settings)?),
+        Some(site) => Ok(SiteSettings::of(&site)?),
         None => Err(Error::NotFound("unknown site id; copy the snippet from the dashboard again".into())),
     }
 }

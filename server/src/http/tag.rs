@@ -62,7 +62,7 @@ pub async fn script(
     let Some(site) = app.store.site(site_id).await? else {
         return Err(Error::NotFound("unknown site id; copy the snippet from the dashboard again".into()));
     };
-    let settings = tag::settings(&app, site_id, &SiteSettings::read(&site.settings)?).to_text();
+    let settings = tag::settings(&app, site_id, &SiteSettings::of(&site)?).to_text();
     let version = hash(settings.as_bytes());
     let asset = match app.scripts.get(site_id, &version) {
         Some(asset) => asset,
