@@ -335,7 +335,7 @@ if (!stub.loaded) {
     const found = plan(href, link);
     if (!found) return;
     if (found.href != href && !found.foreign) link.setAttribute(name, found.href);
-    if (event.button == { click: 0, auxclick: 1 }[event.type]) {
+    if (["click", "auxclick"][event.button] == event.type) {
       // The id is this click's from here on: the link gets another one at its next use.
       minted = minted.filter((id) => id != found.id);
       pending.push([event, found, label]);

@@ -1,10 +1,14 @@
 // A collector for tests of the tag alone: serves shim, glue and WebAssembly out of dist/ and keeps every line it is sent.
+import { EventEmitter, once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
 const dist = (name) => readFileSync(fileURLToPath(new URL(`../../dist/${name}`, import.meta.url)));
 const SITE = 'siteAbcdef01';
+const HOST = 't.example';
+// The hosts that exist; whatever a browser asks on its own account leads nowhere.
+const WORLD = ['*.example', '*.digistore24.com', 'example.com'];
 const TYPES = { js: 'text/javascript', wasm: 'application/wasm' };
 
 /** The public settings of a site as the server writes them (protocol/src/settings.rs), with what a test changes. */
@@ -25,60 +29,89 @@ export function settingsText(changes = {}) {
   return `${text}`;
 }
 
-/** Starts a collector; `settings` may be changed by a test before it opens a page. */
+/** Starts a collector, and with it the rest of the world: whatever host a page of the tests leads to, this server
+ * answers. */
 export async function startCollector() {
   const events = [];
-  const posts = [];
-  const waiting = new Set();
-  const server = createServer(async (request, response) => {
-    response.setHeader('access-control-allow-origin', '*');
-    const { pathname } = new URL(request.url, 'http://collector');
-    const name = pathname.split('/').pop();
-    if (request.method === 'POST') {
-      const chunks = [];
-      for await (const chunk of request) chunks.push(chunk);
-      const body = Buffer.concat(chunks).toString();
-      posts.push(body);
-      response.writeHead(collector.status).end();
-      if (collector.status !== 204) return;
-      for (const line of body.split('\n')) events.push(Object.fromEntries(new URLSearchParams(line)));
-      for (const check of waiting) check();
-    } else if (pathname === `/${SITE}.js`) {
+  const opened = [];
+  const pages = new Map();
+  const arrivals = new EventEmitter().setMaxListeners(0);
+
+  const collect = async (request, response) => {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    response.writeHead(collector.status).end();
+    const lines = Buffer.concat(chunks).toString().split('\n');
+    if (collector.status === 204) events.push(...lines.map((line) => Object.fromEntries(new URLSearchParams(line))));
+    arrivals.emit('change');
+  };
+
+  const serveTag = (path, response) => {
+    if (path === `/${SITE}.js`) {
       const shim = dist('tagwerk.js').toString().replace('"%TAGWERK_SETTINGS%"', () => JSON.stringify(settingsText(collector.settings)));
-      response.writeHead(200, { 'content-type': TYPES.js }).end(shim);
-    } else if (/^\/assets\/tag\.(js|wasm)$/.test(pathname) && collector.assets) {
-      response.writeHead(200, { 'content-type': TYPES[name.split('.').pop()] }).end(dist(name));
-    } else {
-      response.writeHead(404, { 'content-type': 'text/html' }).end('<p>not here</p>');
+      return response.writeHead(200, { 'content-type': TYPES.js }).end(shim);
     }
+    const [, ending] = /^\/assets\/tag\.(js|wasm)$/.exec(path) ?? [];
+    if (!ending || collector.missing.includes(ending)) return response.writeHead(404, { 'content-type': 'text/html' }).end('<p>not here</p>');
+    const answer = () => response.writeHead(200, { 'content-type': TYPES[ending] }).end(dist(`tag.${ending}`));
+    return collector.gate ? collector.gate.then(answer) : answer();
+  };
+
+  const server = createServer((request, response) => {
+    const { host } = request.headers;
+    const url = `http://${host}${request.url}`;
+    response.setHeader('access-control-allow-origin', '*');
+    if (host === HOST) return request.method === 'POST' ? collect(request, response) : serveTag(request.url, response);
+    const page = pages.get(url);
+    if (!page && request.url !== '/favicon.ico') {
+      opened.push(url);
+      arrivals.emit('change');
+    }
+    return response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...page?.headers }).end(page?.html ?? '<title>elsewhere</title>');
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const origin = `http://127.0.0.1:${server.address().port}`;
+
+  /** Waits until `find` finds something in what has arrived. */
+  const wait = async (find) => {
+    for (;;) {
+      const found = find();
+      if (found) return found;
+      await once(arrivals, 'change');
+    }
+  };
 
   const collector = {
-    origin,
-    script: `${origin}/${SITE}.js`,
+    /** Flags with which a browser takes this server for the whole world. */
+    flags: [`--host-resolver-rules=${WORLD.map((host) => `MAP ${host} 127.0.0.1:${server.address().port}`)},MAP * ~NOTFOUND`],
+    script: `http://${HOST}/${SITE}.js`,
     site: SITE,
+    /** What a test changes in the settings. */
     settings: {},
+    /** What `event` answers. */
     status: 204,
-    assets: true,
-    /** Events of that name that have arrived, in order. */
-    events: (name) => events.filter((event) => event.name === name),
-    posts,
-    /** Waits until the collector holds an event that `wanted` accepts; answers it. */
-    seen(wanted) {
-      return new Promise((resolve) => {
-        const check = () => {
-          const found = events.find(wanted);
-          if (!found) return false;
-          waiting.delete(check);
-          resolve(found);
-          return true;
-        };
-        if (!check()) waiting.add(check);
-      });
+    /** Which of the tag's assets are not there: `js`, `wasm`. */
+    missing: [],
+    /** While this promise is open, no asset is answered. */
+    gate: undefined,
+    /** Addresses that were asked for and are no page of a test's, in order. */
+    opened,
+    /** Pages of a test's, by address. */
+    pages,
+    /** Distinct events of that name that have arrived, in order; only of one visit, if told. */
+    events(name, visit) {
+      const wanted = events.filter((event) => event.name === name && (!visit || event.visit_id === visit));
+      return [...new Map(wanted.map((event) => [event.event_id, event])).values()];
     },
-    stop: () => new Promise((resolve) => server.close(resolve).closeAllConnections?.()),
+    /** Every arrival of an event, repeats included. */
+    arrivals: (id) => events.filter((event) => event.event_id === id).length,
+    /** Waits until an event that `wanted` accepts is there; answers it. */
+    seen: (wanted) => wait(() => events.find(wanted)),
+    /** Waits until so many addresses were opened since the first `from`; answers them. */
+    destinations: (count, from = 0) => wait(() => opened.length - from >= count && opened.slice(from)),
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
   };
   return collector;
 }

@@ -1,16 +1,14 @@
-// A shop's page at the address that tests/cases/links.json names, with the tag in it, in a browser of its own state.
-import { once } from 'node:events';
+// A shop's page with the tag in it, in a browser of its own state.
 import { launch } from './browser.mjs';
 
-export const PAGE = 'https://shop.example/blog/post';
-export const CLICK_ID = /^[a-z0-9]{32}$/;
+export const PAGE = 'http://shop.example/blog/post';
 
-/** A browser in which a page of the shop, a public one, may ask a collector on this machine. */
-export const launchShop = () => launch(['--disable-features=LocalNetworkAccessChecks']);
+/** A browser for which the collector is the whole world. */
+export const launchShop = (collector) => launch(collector.flags);
 
 /** Whether a text is a click id whose check characters are right. */
 export function isClickId(id) {
-  if (!CLICK_ID.test(id)) return false;
+  if (!/^[a-z0-9]{32}$/.test(id)) return false;
   const h = [...id.slice(0, 30)].reduce((sum, c) => (sum * 37 + parseInt(c, 36) + 1) % 1296, 0);
   return id.slice(30) === Math.floor(h / 36).toString(36) + (h % 36).toString(36);
 }
@@ -18,59 +16,38 @@ export function isClickId(id) {
 /** The two ways the tag works in: `wasm`, and the shim alone where there is no WebAssembly. */
 export const MODES = ['wasm', 'shim'];
 
-/** A browser context in which the shop exists, every other host answers with an empty page, and the collector is real. */
-export async function openShop(browser, collector, { mode = 'wasm', csp, init } = {}) {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true });
-  const opened = [];
+/** The shop in a browser context of its own. `init` runs in every page before anything else. */
+export async function openShop(browser, collector, { mode = 'wasm', init } = {}) {
+  const context = await browser.newContext();
   const errors = [];
-  const pages = new Map();
+  const from = collector.opened.length;
   if (mode === 'shim') await context.addInitScript(() => delete globalThis.WebAssembly);
   if (init) await context.addInitScript(init);
-  await context.route(
-    (url) => url.origin !== collector.origin,
-    (route) => {
-      const request = route.request();
-      const url = request.url();
-      if (pages.has(url)) {
-        const headers = { 'content-type': 'text/html; charset=utf-8', ...(csp ? { 'content-security-policy': csp } : {}) };
-        return route.fulfill({ headers, body: pages.get(url) });
-      }
-      if (request.resourceType() === 'document') opened.push(url);
-      return route.fulfill({ headers: { 'content-type': 'text/html' }, body: '<title>elsewhere</title>' });
-    },
-  );
   const page = await context.newPage();
   page.on('pageerror', (error) => errors.push(error));
 
   return {
     context,
     page,
-    /** Addresses that were opened outside the shop, in order. */
-    opened,
     /** What the page's `window.onerror` saw. */
     errors,
     /** Opens the shop with this body; waits until the tag is at work unless told not to. */
-    async visit(body, { head = `<script async src="${collector.script}"></script>`, url = PAGE, wait = true, ...options } = {}) {
-      pages.set(url, `<!doctype html><head>${head}</head><body>${body}</body>`);
+    async visit(body, { head = `<script async src="${collector.script}"></script>`, url = PAGE, headers = {}, wait = true, ...options } = {}) {
+      collector.pages.set(url.split('#')[0], { headers, html: `<!doctype html><head>${head}</head><body>${body}</body>` });
       await page.goto(url, options);
       if (wait) await this.working();
     },
     /** Waits until WebAssembly has taken over, or the shim knows that it is alone. */
-    async working() {
-      await page.waitForFunction(async () => window.tagwerk?.loaded && (await window.tagwerk('inspect'))?.ready);
-    },
+    working: () => page.waitForFunction(async () => window.tagwerk?.loaded && (await window.tagwerk('inspect')).ready),
     /** What the tag says of itself. */
     inspect: () => page.evaluate(() => window.tagwerk('inspect')),
-    /** The next page that opens beside this one, and the address it asked for. */
-    async popup(act) {
-      const [popup] = await Promise.all([once(context, 'page'), act()]).then(([[popup]]) => [popup]);
-      await popup.waitForLoadState();
-      return popup.url();
-    },
-    /** All events sent so far, known by one sent after them. */
-    async marked() {
+    /** Waits until so many addresses were opened outside the shop; answers them. */
+    destinations: (count) => collector.destinations(count, from),
+    /** All that the tag has to tell has arrived: an event sent after it has, and nothing waits in the outbox. */
+    async settled() {
       const id = await page.evaluate(() => window.tagwerk('trigger', 'Marker'));
       await collector.seen((event) => event.event_id === id);
+      await page.waitForFunction(() => !localStorage.getItem('tagwerk.outbox'));
     },
     close: () => context.close(),
   };

@@ -14,8 +14,8 @@ for (const mode of MODES) {
     const shops = new Map();
 
     before(async () => {
-      browser = await launchShop();
       collector = await startCollector();
+      browser = await launchShop(collector);
       for (const existing of ['keep', 'replace']) {
         collector.settings = { existing };
         const shop = await openShop(browser, collector, { mode });
