@@ -1,5 +1,10 @@
-// What the shim needs of the WebAssembly part, and nothing else of wasm-bindgen's glue: the shim fetches the module itself.
-export { command, handle, initSync, scan, settle, start } from "../pkg/tagwerk_tag.js";
+// What the shim needs once there is WebAssembly: the module's exports, without what else wasm-bindgen's glue can do.
+import { initSync } from "../pkg/tagwerk_tag.js";
+
+export { command, handle, scan, settle, start } from "../pkg/tagwerk_tag.js";
+
+// Not by streaming, which some browsers refuse to a page that wraps `fetch`, and which gains nothing at this size.
+export const load = async (answer) => initSync({ module: await WebAssembly.compile(await answer.arrayBuffer()) });
 
 let observer;
 const idle = (step) => (window.requestIdleCallback || setTimeout)(step);

@@ -56,19 +56,14 @@ if (!stub.loaded) {
 
   // --- memory ---------------------------------------------------------------------------------------------------
 
-  const recall = (key) => {
+  // Reads a text, or keeps one; an empty one is removed. A page without storage works from memory.
+  const memory = (key, text) => {
     try {
-      return localStorage.getItem(key) || "";
+      if (text == null) return localStorage[key] || "";
+      if (text) localStorage[key] = text;
+      else delete localStorage[key];
     } catch (error) {
       return "";
-    }
-  };
-
-  const store = (key, value) => {
-    try {
-      value ? localStorage.setItem(key, value) : localStorage.removeItem(key);
-    } catch (error) {
-      // A page without storage works from memory.
     }
   };
 
@@ -121,14 +116,14 @@ if (!stub.loaded) {
 
   // Continues the stored visit if it is less than 30 minutes old, unless this arrival has another source.
   const decide = () => {
-    const stored = new URLSearchParams(granted() ? recall(MEMORY) : "");
+    const stored = new URLSearchParams(granted() ? memory(MEMORY) : "");
     const get = (name) => stored.get(name) || "";
     const now = Date.now();
     const page = address();
     const { referrer } = document;
     const own = source(page, referrer);
     let known = source(get("page"), get("referrer"));
-    if (!/^[a-z\d]{16}$/.test(get("visit")) || !(now - get("seen") < 18e5) || (own[0] ? own[0] != known[0] : own[1] && own[1] != known[1])) {
+    if (!/^\w{16}$/.test(get("visit")) || !(now - get("seen") < 18e5) || (own[0] ? own[0] != known[0] : own[1] && own[1] != known[1])) {
       // A visit that began before consent was given goes on as it is.
       stored.set("visit", record ? record.get("visit") : characters(16));
       stored.set("at", record ? record.get("at") : now);
@@ -142,22 +137,24 @@ if (!stub.loaded) {
     keep();
   };
 
-  const keep = () => granted() && store(MEMORY, record);
+  const keep = () => granted() && memory(MEMORY, record);
 
   const granted = () => agreed == GRANTED;
 
+  // Whatever is not a yes is a no.
   const consent = (state) => {
-    if (state != GRANTED && state != DENIED) return note("consent is granted or denied");
     settle();
+    if (state != GRANTED) state = DENIED;
     const changed = state != agreed;
     agreed = state;
     if (!granted()) {
       held = [];
-      store(MEMORY);
-      store(OUTBOX);
+      memory(MEMORY, "");
+      memory(OUTBOX, "");
     } else if (changed) {
-      left = recall(OUTBOX);
+      left = memory(OUTBOX);
       decide();
+      minted = []; // the visit may be another one now
       held.splice(0).forEach(send);
     }
     if (wasm) enter(wasm);
@@ -202,9 +199,9 @@ if (!stub.loaded) {
 
   const send = (line) => {
     if (granted()) {
-      const kept = lines(recall(OUTBOX)).concat(line).slice(-50);
+      const kept = lines(memory(OUTBOX)).concat(line).slice(-50);
       while (kept.join().length > 32e3) kept.shift();
-      store(OUTBOX, kept.join("\n"));
+      memory(OUTBOX, kept.join("\n"));
       post(line);
     } else if (agreed != DENIED) {
       held = held.concat(line).slice(-50);
@@ -224,7 +221,7 @@ if (!stub.loaded) {
         (answer) => {
           if (answer.status < 500 && answer.status != 429) {
             const done = lines(body);
-            store(OUTBOX, lines(recall(OUTBOX)).filter((line) => !done.includes(line)).join("\n"));
+            memory(OUTBOX, lines(memory(OUTBOX)).filter((line) => !done.includes(line)).join("\n"));
           }
         },
         () => {}
@@ -247,7 +244,7 @@ if (!stub.loaded) {
     view();
     if (granted() && left) post(left);
     left = "";
-    if (wasm) wasm.sweep(() => guard(() => (wasm ? call("scan") : -1)));
+    if (wasm) wasm.sweep(() => guard(() => call("scan")));
   };
 
   // --- links ----------------------------------------------------------------------------------------------------
@@ -279,47 +276,33 @@ if (!stub.loaded) {
           (!paths || paths.split(",").some((prefix) => prefix == "/" || (path.startsWith(prefix) && /[^/]/.test(path.slice(prefix.length)))))
       );
 
-    const found = { group: group ? group[0] : "", href, foreign: "" };
-    if (href.includes(TOKEN)) {
-      found.href = href.split(TOKEN).join((found.id = fresh()));
-      return found;
-    }
-    if (!group) {
-      found.id = href.split(/[?&=#/]/).map(read).find((id) => minted.includes(id));
-      return found.id && found;
-    }
-
-    // Textual, so that every other byte stays as it is and the fragment stays last.
-    const [, before, query, fragment] = /^([^?#]*)\??([^#]*)([^]*)$/.exec(href);
-    const parts = query.split("&");
-    const places = [];
-    for (const i in parts) {
-      const [, name, value] = /^([^=]*)=?([^]*)$/.exec(parts[i]);
-      if (name != group[1]) continue;
-      const id = read(value);
-      if (minted.includes(id)) {
-        found.id = id;
-        return found;
+    const as = (id, foreign) => ({ id, href, group: group ? group[0] : "", foreign: foreign || "" });
+    if (!href.includes(TOKEN)) {
+      if (!group) {
+        const id = href.split(/[?&=#/]/).map(read).find((id) => minted.includes(id));
+        return id && as(id);
       }
-      if (!id && value && setting("existing") != "replace") {
-        found.id = mint();
-        found.foreign = 1;
-        return found;
+      // Textual, so that every other byte stays as it is and the fragment stays last.
+      const [, before, query, fragment] = /^([^?#]*)\??([^#]*)([^]*)$/.exec(href);
+      const parts = query.split("&");
+      const places = [];
+      for (const i in parts) {
+        const [, name, value] = /^([^=]*)=?([^]*)$/.exec(parts[i]);
+        if (name != group[1]) continue;
+        const id = read(value);
+        if (minted.includes(id)) return as(id);
+        if (!id && value && setting("existing") != "replace") return as(mint(), 1);
+        places.push(i);
       }
-      places.push(i);
+      // At the end of the query, whose last part may be empty: an `&` is not doubled.
+      if (!places.length) places.push(parts.length - !parts[parts.length - 1]);
+      for (const place of places) parts[place] = group[1] + "=" + TOKEN;
+      href = before + "?" + parts.join("&") + fragment;
     }
-    // At the end of the query, whose last part may be empty: an `&` is not doubled.
-    if (!places.length) places.push(parts.length - !parts[parts.length - 1]);
-    found.id = fresh();
-    for (const place of places) parts[place] = group[1] + "=" + found.id;
-    found.href = before + "?" + parts.join("&") + fragment;
-    return found;
-  };
-
-  const fresh = () => {
     const id = mint();
     minted.push(id);
-    return id;
+    href = href.split(TOKEN).join(id);
+    return as(id);
   };
 
   // The link that an event came through, in open shadow roots too.
@@ -370,7 +353,7 @@ if (!stub.loaded) {
   const enter = (glue) => {
     const more = new URLSearchParams({ minted: minted.join(" "), decorates: decorates() ? 1 : "", sourced, automated });
     const visitor = glue.start(text, record + "&" + more);
-    if (!visitor) throw "the WebAssembly part did not start";
+    if (!visitor) throw "no start";
     new URLSearchParams(visitor).forEach((value, name) => record.set(name, value));
     keep();
     wasm = glue;
@@ -391,14 +374,9 @@ if (!stub.loaded) {
     loading = true;
     Promise.all([
       import(origin + setting("glue")),
-      fetch(origin + setting("wasm"))
-        .then((answer) => answer.arrayBuffer())
-        .then((bytes) => WebAssembly.compile(bytes)),
+      fetch(origin + setting("wasm")),
     ])
-      .then(([glue, module]) => {
-        glue.initSync({ module });
-        enter(glue);
-      })
+      .then(([glue, answer]) => glue.load(answer).then(() => enter(glue)))
       .catch(note)
       .then(() => {
         ready = true;
@@ -436,7 +414,7 @@ if (!stub.loaded) {
       view();
       return emit("" + subject, attributes);
     }
-    note("there is no command " + name);
+    note("no command " + name);
   };
 
   const tagwerk = function (name, subject, more) {
@@ -450,11 +428,11 @@ if (!stub.loaded) {
       for (const [name, state] of queue) {
         if (name == "consent") agreed = state;
       }
-      left = granted() ? recall(OUTBOX) : "";
+      left = granted() ? memory(OUTBOX) : "";
       decide();
       begun = true;
       if (agreed == DENIED) consent(DENIED);
-      for (const type of ["pointerover", "focusin", "pointerdown", "keydown", "contextmenu", "click", "auxclick"]) {
+      for (const type of "pointerover focusin pointerdown keydown contextmenu click auxclick".split(" ")) {
         addEventListener(type, on, { capture: true, passive: true });
       }
       addEventListener("pagehide", () =>
@@ -462,7 +440,7 @@ if (!stub.loaded) {
           settle();
           view();
           // Another page may have begun a visit of its own meanwhile.
-          if (recall(MEMORY).includes(record.get("visit"))) {
+          if (memory(MEMORY).includes(record.get("visit"))) {
             record.set("seen", Date.now());
             keep();
           }
@@ -472,7 +450,7 @@ if (!stub.loaded) {
       // After first paint; a page in the background paints nothing, but it loads.
       requestAnimationFrame(() => setTimeout(load));
       if (document.readyState == "complete") setTimeout(load);
-      else addEventListener("load", () => setTimeout(load));
+      else addEventListener("load", load);
     });
 
   tagwerk.loaded = true;

@@ -38,7 +38,12 @@ export async function openShop(browser, collector, { mode = 'wasm', init } = {})
       if (wait) await this.working();
     },
     /** Waits until WebAssembly has taken over, or the shim knows that it is alone. */
-    working: () => page.waitForFunction(async () => window.tagwerk?.loaded && (await window.tagwerk('inspect')).ready),
+    async working() {
+      await page.waitForFunction(() => window.tagwerk?.loaded);
+      await page.evaluate(async () => {
+        while (!(await window.tagwerk('inspect')).ready) await new Promise(requestAnimationFrame);
+      });
+    },
     /** What the tag says of itself. */
     inspect: () => page.evaluate(() => window.tagwerk('inspect')),
     /** Waits until so many addresses were opened outside the shop; answers them. */
