@@ -41,6 +41,11 @@ pub mod conversion_type {
     pub const REFUND: &str = "Refund";
     /// Money that the bank took back.
     pub const CHARGEBACK: &str = "Chargeback";
+
+    /// Whether a type is one of these.
+    pub fn is_built_in(kind: &str) -> bool {
+        [PURCHASE, LEAD, REFUND, CHARGEBACK].contains(&kind)
+    }
 }
 
 /// The amounts a network may send, as magnitudes: the transaction type gives the sign.
@@ -111,12 +116,14 @@ impl ValueRule {
 pub struct Conversion {
     /// The tracking group it came through.
     pub group: String,
-    /// What identifies it: a repeat has the same. Never empty.
+    /// What identifies it: a repeat has the same, and a test never that of a real one. Never empty.
     pub identity: String,
     /// A hash of all it says but what the group marks volatile: a repeat that says the same has the same.
     pub content: String,
     /// `Purchase`, `Lead`, `Refund`, `Chargeback`, or a custom type.
     pub kind: String,
+    /// The `type=` of its URL, as sent; `None` where it is absent.
+    pub type_sent: Option<String>,
     /// Its value by the site's rule, negative where money went back; `None` where an amount is missing.
     pub value: Option<Amount>,
     /// The currency of value and amounts.

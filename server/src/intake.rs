@@ -79,6 +79,7 @@ pub fn understand(pairs: &[(String, String)], group: &Group, rules: &Rules) -> R
             Some(Kind::Custom(word)) => custom_type(word)?,
             _ => Conversion::built_in_type(transaction_type, &amounts).to_owned(),
         },
+        type_sent: sent.get(TYPE)?.map(str::to_owned),
         value,
         currency,
         amounts,

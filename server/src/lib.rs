@@ -10,7 +10,7 @@ pub mod config;
 pub mod groups;
 pub mod http;
 pub mod intake;
-pub mod refunds;
+pub mod ledger;
 pub mod serve;
 pub mod settings;
 pub mod store;

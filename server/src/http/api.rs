@@ -238,13 +238,13 @@ pub fn raw_text(app: &App, postback: &PostbackRow) -> Result<String, Error> {
 }
 
 fn conversion_json(app: &App, conversion: ConversionRow) -> Value {
+    let (value, reasons) = (conversion.value(), conversion.reasons());
     let said = conversion.said;
     let amount = |amount: Option<Amount>| amount.map(|amount| amount.to_string());
     let names = app.groups.get(&said.group).and_then(|group| group.postback.as_ref());
     let names = names.map(|postback| postback.custom.as_slice()).unwrap_or_default();
     let mut custom: Map<String, Value> = names.iter().map(|name| (name.clone(), Value::Null)).collect();
     custom.extend(said.custom.into_iter().map(|(name, value)| (name, value.into())));
-    let reasons: Vec<String> = conversion.attribution.reason.into_iter().chain(said.notes).collect();
     json!({
         "id": conversion.id,
         "at": time(conversion.at),
@@ -252,7 +252,7 @@ fn conversion_json(app: &App, conversion: ConversionRow) -> Value {
         "state": conversion.attribution.state.as_str(),
         "reason": (!reasons.is_empty()).then(|| reasons.join("; ")),
         "type": said.kind,
-        "value": amount(said.value),
+        "value": amount(value),
         "currency": said.currency.map(|code| code.to_string()),
         "amounts": {
             "affiliate": amount(said.amounts.affiliate),

@@ -1,7 +1,6 @@
 //! What the server keeps, in domain words. An engine is a folder that implements these traits and runs the conformance
 //! suite in `tests/store/`. No clock and no randomness in here: times and ids are passed in.
 
-use crate::attribution::Attribution;
 use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::Value;
@@ -10,7 +9,10 @@ use std::sync::Arc;
 use tagwerk_protocol::conversion::Conversion;
 use tagwerk_protocol::event::Event;
 
+mod conversion_row;
 pub mod sqlite;
+
+pub use conversion_row::ConversionRow;
 
 /// Milliseconds since 1970 UTC.
 pub type Millis = i64;
@@ -206,7 +208,8 @@ pub trait Inbox {
     /// Takes the events of one request, all or none. Event ids that are known change nothing. A visit is written with the first event
     /// that is heard of it and claims the conversions that waited for it.
     async fn receive_events(&self, site_id: &str, events: Vec<ReceivedEvent>) -> Result<(), StoreError>;
-    /// Takes a postback: keeps it, makes or finds its conversion, attributes it and joins refunds to sales.
+    /// Takes a postback: keeps it, makes or finds its conversion, attributes it, lets one conversion of each
+    /// transaction carry its money, and joins refunds to sales.
     async fn receive_postback(&self, site_id: &str, postback: ReceivedPostback) -> Result<PostbackOutcome, StoreError>;
 }
 
@@ -322,27 +325,6 @@ pub struct PostbackRow {
     pub raw: Vec<u8>,
     /// The conversion it made or repeats.
     pub conversion_id: Option<String>,
-}
-
-/// A conversion, as listed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ConversionRow {
-    /// Its id.
-    pub id: String,
-    /// When it happened: the sender's time if it lies between click and receipt, else the receipt.
-    pub at: Millis,
-    /// When its postback arrived.
-    pub received_at: Millis,
-    /// What is known of whose it is.
-    pub attribution: Attribution,
-    /// What its postback said.
-    pub said: Conversion,
-    /// The sale that a refund or chargeback takes back.
-    pub sale_id: Option<String>,
-    /// Source of its visit.
-    pub source: BTreeMap<String, String>,
-    /// Ad click ids of its visit.
-    pub click_ids: BTreeMap<String, String>,
 }
 
 /// What can be read. Everything is there as soon as the request that made it was answered.

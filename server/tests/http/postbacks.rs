@@ -162,6 +162,75 @@ async fn any_order_and_any_repetition_gives_the_same_books() {
     }
 }
 
+/// A published sale, changed.
+fn sale_with<'a>(click_id: &'a str, id: &'a str, kind: &'a str, word: Option<&'a str>) -> Vec<(&'a str, &'a str)> {
+    let mut query = sale(click_id, id);
+    for (name, value) in &mut query {
+        if *name == "transaction_type" {
+            *value = kind;
+        }
+    }
+    query.extend(word.map(|word| ("type", word)));
+    query
+}
+
+#[tokio::test]
+async fn one_transaction_s_money_counts_once_however_many_types_it_arrives_under() {
+    let (view, click) = crate::server::visit_with_click();
+    let click_id = click.click_id.clone().expect("an id").to_string();
+    let calls = [
+        sale_with(&click_id, "m1", "payment", Some("InitiateCheckout")),
+        sale_with(&click_id, "m1", "refund", Some("refund")),
+        sale_with(&click_id, "m1", "payment", Some("upsell")),
+        sale_with(&click_id, "m1", "payment", None),
+        sale_with(&click_id, "m1", "payment", Some("payment")),
+        sale_with(&click_id, "m1", "refund", None),
+    ];
+    for turn in 0..calls.len() {
+        let server = Server::start().await;
+        assert_eq!(server.post_events(&[&view, &click]).await.status(), 204);
+        for call in calls.iter().cycle().skip(turn).take(calls.len()) {
+            assert_eq!(server.postback(call).await.0, 200);
+        }
+        let conversions = server.list("conversions").await;
+        assert_eq!(conversions.len(), 6, "each is a conversion of its own");
+        let valued = |kind: &str| -> Vec<&Value> {
+            let of_kind = conversions.iter().filter(|one| one["transaction_type"] == kind);
+            of_kind.filter(|one| one["value"] != Value::Null).collect()
+        };
+        let (sales, refunds) = (valued("payment"), valued("refund"));
+        assert_eq!((sales.len(), refunds.len()), (1, 1), "turn {turn}: {conversions:#?}");
+        assert_eq!((&sales[0]["value"], &sales[0]["type"]), (&"1.64".into(), &"Purchase".into()));
+        assert_eq!((&sales[0]["reason"], &refunds[0]["reason"]), (&Value::Null, &Value::Null));
+        assert_eq!(refunds[0]["value"], "-1.64");
+        for conversion in &conversions {
+            assert_eq!(conversion["amounts"]["affiliate"], "101.64", "the amounts stay");
+            assert_eq!(conversion["state"], "attributed");
+            let is_refund = conversion["transaction_type"] == "refund";
+            assert_eq!(&conversion["sale_id"], if is_refund { &sales[0]["id"] } else { &Value::Null });
+            if conversion["value"] == Value::Null {
+                let reason = conversion["reason"].as_str().expect("a reason");
+                let under = if is_refund { "booked under Refund" } else { "booked under Purchase" };
+                assert!(reason.contains(under), "{reason}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn more_refunded_than_sold_is_flagged_and_not_clipped() {
+    let server = Server::start().await;
+    let click_id = server.clicked().await.to_string();
+    for (id, kind) in [("o-1", "chargeback"), ("o-1", "payment"), ("o-1", "refund")] {
+        assert_eq!(server.postback(&sale_with(&click_id, id, kind, None)).await.0, 200);
+    }
+    let conversions = server.list("conversions").await;
+    let back: Vec<&Value> = conversions.iter().filter(|one| one["transaction_type"] != "payment").collect();
+    assert!(back.iter().all(|one| one["value"] == "-1.64" && one["sale_id"] != Value::Null), "{back:#?}");
+    let flagged = back.iter().filter_map(|one| one["reason"].as_str());
+    assert_eq!(flagged.collect::<Vec<_>>(), ["more was refunded than was left of the sale"]);
+}
+
 #[tokio::test]
 async fn get_and_post_and_both_mean_the_same() {
     let server = Server::start().await;

@@ -126,6 +126,7 @@ fn conversion(kind: TransactionType, transaction: &str, sub_id: Option<&str>, va
         identity: format!("network/{transaction}/{}", kind.as_str()),
         content: String::new(),
         kind: if kind == TransactionType::Payment { "Purchase" } else { "Refund" }.into(),
+        type_sent: None,
         value: Some(amount(value)),
         currency: Currency::parse("EUR"),
         amounts: Amounts { affiliate: Some(amount(value).magnitude()), ..Amounts::default() },

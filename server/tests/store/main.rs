@@ -13,6 +13,7 @@ mod postbacks;
 mod refunds;
 mod sites;
 mod sqlite;
+mod transactions;
 
 /// Runs every behaviour on stores that `$open` opens.
 macro_rules! conformance {
@@ -50,7 +51,7 @@ macro_rules! conformance {
             conflicting_repeats_in_every_order_give_the_same_books,
             a_conflicting_repeat_that_counts_keeps_id_and_receipt,
             a_test_is_kept_apart,
-            a_test_never_takes_the_place_of_a_real_sale,
+            a_test_with_the_transaction_of_a_real_sale_is_kept_beside_it,
             the_same_identity_on_two_sites_is_two_conversions,
             money_keeps_value_and_decimals,
         ]);
@@ -61,6 +62,15 @@ macro_rules! conformance {
             a_test_refund_joins_nothing_and_takes_nothing,
             a_refund_of_another_group_joins_nothing,
             a_click_id_shared_by_a_crowd_joins_nothing_in_any_order,
+            the_refund_that_takes_more_than_is_left_says_so_in_every_order_of_arrival,
+        ]);
+        conformance!($open, transactions: [
+            the_types_of_one_transaction_give_the_same_books_in_every_order_of_arrival,
+            a_custom_type_alone_carries_its_money_until_the_sale_arrives,
+            a_type_that_loses_the_money_gives_its_refunds_to_the_one_that_carries,
+            a_version_that_leaves_the_transaction_gives_the_money_back,
+            another_group_site_or_test_takes_no_money_away,
+            a_transaction_under_a_crowd_of_types_counts_once,
         ]);
         conformance!($open, lists: [
             every_list_can_be_read_in_parts_without_gap_or_repeat,

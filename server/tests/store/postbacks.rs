@@ -14,6 +14,7 @@ pub(crate) async fn a_postback_keeps_everything_it_said(store: SharedStore) {
     let site_id = site(&store).await;
     let told = with_content(&Conversion {
         kind: "Späti".into(),
+        type_sent: Some("Späti".into()),
         amounts: Amounts {
             affiliate: Some(amount("101.64")),
             vendor: Some(amount("0.000001")),
@@ -150,8 +151,9 @@ pub(crate) async fn a_test_is_kept_apart(store: SharedStore) {
     assert_eq!(postbacks(&store, &site_id).await[0].state, "test");
 }
 
-pub(crate) async fn a_test_never_takes_the_place_of_a_real_sale(store: SharedStore) {
-    let test = Conversion { is_test: true, sent_at: Some(CLICKED), ..sale("t", None) };
+pub(crate) async fn a_test_with_the_transaction_of_a_real_sale_is_kept_beside_it(store: SharedStore) {
+    let identity = "network/t/payment/test".into();
+    let test = Conversion { is_test: true, identity, sent_at: Some(CLICKED), ..sale("t", None) };
     let real = Conversion { sent_at: Some(CLICKED + 5), ..sale("t", None) };
     let mut seen = Vec::new();
     for order in orders(&[test, real]) {
@@ -162,7 +164,9 @@ pub(crate) async fn a_test_never_takes_the_place_of_a_real_sale(store: SharedSto
         seen.push(books(&store, &site_id).await);
     }
     assert_eq!(seen[0], seen[1]);
-    assert_eq!(seen[0][0].attribution.state, State::Unattributed);
+    let states: Vec<State> = seen[0].iter().map(|row| row.attribution.state).collect();
+    assert_eq!(states, [State::Unattributed, State::Test]);
+    assert!(seen[0].iter().all(|row| row.value().is_some()), "neither takes the other's money");
 }
 
 pub(crate) async fn the_same_identity_on_two_sites_is_two_conversions(store: SharedStore) {

@@ -120,6 +120,31 @@ pub(crate) async fn a_click_id_shared_by_a_crowd_joins_nothing_in_any_order(stor
     assert_eq!(firsts[0], expected(&[("r", Some("s0")), ("n", None)]), "as long as they are few, it is found");
 }
 
+pub(crate) async fn the_refund_that_takes_more_than_is_left_says_so_in_every_order_of_arrival(store: SharedStore) {
+    let click_id = click(&visit(1), 1);
+    let cid = Some(click_id.as_str());
+    let told = [
+        of_order(sale("a", cid), "1"),
+        of_order(refund("b", None, "-6.00"), "1"),
+        of_order(refund("c", None, "-5.00"), "1"),
+        refund("by-click", cid, "-1.00"),
+    ];
+    for order in orders(&told) {
+        let site_id = site(&store).await;
+        for conversion in &order {
+            book(&store, &site_id, conversion).await;
+        }
+        // By its click nothing is taken that is not there: it stays without a sale instead.
+        assert_eq!(joins(&store, &site_id).await, expected(&[("b", Some("a")), ("c", Some("a")), ("by-click", None)]));
+        let rows = books(&store, &site_id).await;
+        let flagged: Vec<&str> =
+            rows.iter().filter(|row| row.overdrawn).map(|row| row.said.identity.as_str()).collect();
+        assert_eq!(flagged, ["network/c/refund"]);
+        let told = rows.iter().filter(|row| row.reasons().iter().any(|reason| reason.contains("was left of the sale")));
+        assert_eq!(told.count(), 1);
+    }
+}
+
 async fn halfway(store: &SharedStore, site_id: &str, told: &[Conversion]) -> BTreeMap<String, Option<String>> {
     all(store, site_id, told).await;
     joins(store, site_id).await

@@ -90,12 +90,18 @@ pub(super) fn conversion(row: ConversionRow, visit: Option<&Visit>, click: Optio
         TransactionType::Payment => said.amounts.affiliate,
         TransactionType::Refund | TransactionType::Chargeback => said.amounts.affiliate.map(Amount::negated),
     };
+    // The columns of money are what a person adds up; what is booked under another conversion is a detail here.
+    let (commission, elsewhere) = match row.booked_under {
+        None => (commission, None),
+        Some(_) => (None, commission),
+    };
+    facts.extend(Pair::some("Commission", amount(elsewhere)));
     ConversionEntry {
         at: Moment::of(row.at),
         kind: said.kind.clone(),
         state: row.attribution.state.as_str(),
-        reasons: row.attribution.reason.iter().chain(&said.notes).cloned().collect(),
-        value: Money::of(said.value, said),
+        reasons: row.reasons(),
+        value: Money::of(row.value(), said),
         commission: Money::of(commission, said),
         product: said.product_name.clone().or_else(|| said.product_id.clone()),
         transaction_id: said.transaction_id.clone(),
@@ -265,6 +271,7 @@ mod tests {
                 identity: "i".into(),
                 content: "h".into(),
                 kind: "Purchase".into(),
+                type_sent: None,
                 value: amount("1.64"),
                 currency: Currency::parse("EUR"),
                 amounts: Amounts { affiliate: amount("101.64"), ..Amounts::default() },
@@ -283,6 +290,8 @@ mod tests {
                 notes: vec!["a note".into()],
             },
             sale_id: None,
+            booked_under: None,
+            overdrawn: false,
             source: BTreeMap::from([("utm_source".into(), "google".into())]),
             click_ids: BTreeMap::from([("gclid".into(), "G".into())]),
         }
@@ -358,6 +367,22 @@ mod tests {
         assert_eq!(commission(TransactionType::Payment).amount, "101.64");
         let back = commission(TransactionType::Refund);
         assert_eq!((back.amount.as_str(), back.negative), ("-101.64", true));
+    }
+
+    #[test]
+    fn what_is_booked_under_another_conversion_shows_no_money_but_in_its_details() {
+        let elsewhere = ConversionRow { booked_under: Some("Lead".into()), ..row(TransactionType::Payment) };
+        let entry = conversion(elsewhere, None, None);
+        assert_eq!((entry.value, entry.commission), (None, None));
+        assert!(entry.facts.contains(&Pair::new("Commission", "101.64 EUR")));
+        assert_eq!(entry.reasons, ["a note", "the money of this transaction is booked under Lead"]);
+    }
+
+    #[test]
+    fn a_refund_of_more_than_was_left_says_so_beside_its_value() {
+        let entry = conversion(ConversionRow { overdrawn: true, ..row(TransactionType::Refund) }, None, None);
+        assert_eq!(entry.reasons, ["a note", "more was refunded than was left of the sale"]);
+        assert!(entry.value.is_some());
     }
 
     #[test]

@@ -30,8 +30,15 @@ impl Books for Sqlite {
     }
 
     async fn conversions(&self, site_id: &str, page: Page) -> Result<Listing<ConversionRow>, StoreError> {
-        let from = "SELECT row.*, visits.source, visits.click_ids FROM conversions AS row
-                    LEFT JOIN visits ON visits.site_id = row.site_id AND visits.visit_id = row.visit_id";
+        let from = "SELECT row.*, visits.source, visits.click_ids,
+                           carrier.kind AS booked_under, coalesce(row.sale_id, carrier.sale_id) AS shown_sale_id
+                    FROM conversions AS row
+                    LEFT JOIN visits ON visits.site_id = row.site_id AND visits.visit_id = row.visit_id
+                    LEFT JOIN conversions AS carrier ON row.carries = 0
+                        AND carrier.site_id = row.site_id AND carrier.tracking_group = row.tracking_group
+                        AND carrier.transaction_id = row.transaction_id
+                        AND carrier.transaction_type = row.transaction_type
+                        AND carrier.carries = 1 AND carrier.is_test = 0";
         self.list(from, site_id, page, rows::conversion).await
     }
 

@@ -1,6 +1,7 @@
 //! From a postback that was understood to the books: a new conversion, a repeat, or another version of one that is booked.
 
 use super::attributions::{Case, Verdict, judge, reason_of_maker, state_of_maker, tell_postbacks};
+use super::carriers;
 use super::failure::Failure;
 use super::joins::{self, Ties};
 use super::rows::{Money, json};
@@ -17,7 +18,6 @@ struct Booked {
     received_at: Millis,
     content: String,
     sent_at: Option<Millis>,
-    is_test: bool,
     ties: Ties,
 }
 
@@ -31,7 +31,7 @@ pub(super) fn book(
     let conversion = &said.conversion;
     let Some(booked) = booked(connection, site_id, &conversion.identity)? else {
         let attribution = write(connection, site_id, &said.conversion_id, received_at, conversion)?;
-        joins::rejoin(connection, site_id, &[Ties::of(conversion, &attribution)])?;
+        settle(connection, site_id, vec![Ties::of(conversion, &attribution)])?;
         return Ok(PostbackOutcome {
             state: state_of_maker(attribution.state),
             reason: reason_of_maker(&attribution, &conversion.notes),
@@ -57,24 +57,30 @@ pub(super) fn book(
         .execute([site_id, &booked.id])?;
     let attribution = write(connection, site_id, &booked.id, booked.received_at, conversion)?;
     tell_postbacks(connection, site_id, &booked.id, &attribution, &conversion.notes)?;
-    joins::rejoin(connection, site_id, &[booked.ties, Ties::of(conversion, &attribution)])?;
+    settle(connection, site_id, vec![booked.ties, Ties::of(conversion, &attribution)])?;
     let reason = "it says something else than the postback before, and counts because it was sent earlier";
     Ok(outcome(PostbackState::Updated, Some(reason), booked.id))
 }
 
-/// Which of two versions counts, whatever order they arrive in: a real one before a test, the one sent earlier, one with a time
-/// before one without, and where all that is equal the smaller hash.
+/// Brings the money of the transactions that changed, and what their refunds take back, up to the books as they are now.
+fn settle(connection: &Connection, site_id: &str, mut changed: Vec<Ties>) -> Result<(), Failure> {
+    let moved = carriers::choose(connection, site_id, &changed)?;
+    changed.extend(moved);
+    joins::rejoin(connection, site_id, &changed)
+}
+
+/// Which of two versions counts, whatever order they arrive in: the one sent earlier, one with a time before one without, and
+/// where that is equal the smaller hash.
 fn comes_before(conversion: &Conversion, booked: &Booked) -> bool {
-    fn rank(is_test: bool, sent_at: Option<Millis>, content: &str) -> (bool, Millis, &str) {
-        (is_test, sent_at.unwrap_or(Millis::MAX), content)
+    fn rank(sent_at: Option<Millis>, content: &str) -> (Millis, &str) {
+        (sent_at.unwrap_or(Millis::MAX), content)
     }
-    rank(conversion.is_test, conversion.sent_at, &conversion.content)
-        < rank(booked.is_test, booked.sent_at, &booked.content)
+    rank(conversion.sent_at, &conversion.content) < rank(booked.sent_at, &booked.content)
 }
 
 fn booked(connection: &Connection, site_id: &str, identity: &str) -> Result<Option<Booked>, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, received_at, content, sent_at, is_test,
+        "SELECT id, received_at, content, sent_at,
                 tracking_group, transaction_type, order_id, transaction_id, click_id, product_id
          FROM conversions WHERE site_id = ? AND identity = ?",
     )?;
@@ -85,7 +91,6 @@ fn booked(connection: &Connection, site_id: &str, identity: &str) -> Result<Opti
                 received_at: row.get("received_at")?,
                 content: row.get("content")?,
                 sent_at: row.get("sent_at")?,
-                is_test: row.get("is_test")?,
                 ties: Ties::read(row)?,
             })
         })?
@@ -93,7 +98,7 @@ fn booked(connection: &Connection, site_id: &str, identity: &str) -> Result<Opti
     found.transpose()
 }
 
-/// Writes the row of a conversion, judged by what is known now and joined to nothing yet.
+/// Writes the row of a conversion, judged by what is known now, carrying its money and joined to nothing yet.
 fn write(
     connection: &Connection,
     site_id: &str,
@@ -115,7 +120,7 @@ fn write(
     let vendor = Money::of(conversion.amounts.vendor)?;
     let brutto = Money::of(conversion.amounts.brutto)?;
     let netto = Money::of(conversion.amounts.netto)?;
-    let columns: [(&str, &dyn ToSql); 38] = [
+    let columns: [(&str, &dyn ToSql); 41] = [
         ("site_id", &site_id),
         ("id", &id),
         ("at", &at),
@@ -129,6 +134,7 @@ fn write(
         ("identity", &conversion.identity),
         ("content", &conversion.content),
         ("kind", &conversion.kind),
+        ("type_sent", &conversion.type_sent),
         ("value", &value.scaled),
         ("value_decimals", &value.decimals),
         ("currency", &conversion.currency.as_ref().map(|currency| currency.as_str())),
@@ -154,6 +160,8 @@ fn write(
         ("is_test", &conversion.is_test),
         ("notes", &json(&conversion.notes)?),
         ("sale_id", &None::<&str>),
+        ("carries", &true),
+        ("overdrawn", &false),
     ];
     let sql = SQL.get_or_init(|| {
         let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::rows::{amount, transaction_type};
 use crate::attribution::Attribution;
-use crate::refunds::{self, Entry};
+use crate::ledger::{self, Entry};
 use rusqlite::{Connection, Row, params};
 use std::collections::{BTreeMap, BTreeSet};
 use tagwerk_protocol::conversion::{Conversion, TransactionType};
@@ -22,8 +22,8 @@ enum Tie {
 
 /// Everything that ties one conversion to others.
 pub(super) struct Ties {
-    group: String,
-    transaction_type: TransactionType,
+    pub(super) group: String,
+    pub(super) transaction_type: TransactionType,
     ties: Vec<Tie>,
 }
 
@@ -39,6 +39,14 @@ impl Ties {
                 conversion.product_id.as_ref(),
             ),
         }
+    }
+
+    /// The network's transaction.
+    pub(super) fn transaction(&self) -> Option<&str> {
+        self.ties.iter().find_map(|tie| match tie {
+            Tie::Transaction(id) => Some(id.as_str()),
+            Tie::Order(_) | Tie::Click { .. } => None,
+        })
     }
 
     /// Of a row with those columns.
@@ -69,10 +77,10 @@ impl Tie {
     /// The condition that finds what shares it, worded so that its partial index is used, and the two values in it.
     fn condition(&self) -> (&'static str, &str, &str) {
         match self {
-            Tie::Order(id) => ("order_id = ?3 AND ?4 = '' AND is_test = 0", id, ""),
-            Tie::Transaction(id) => ("transaction_id = ?3 AND ?4 = '' AND is_test = 0", id, ""),
+            Tie::Order(id) => ("order_id = ?3 AND ?4 = '' AND is_test = 0 AND carries = 1", id, ""),
+            Tie::Transaction(id) => ("transaction_id = ?3 AND ?4 = '' AND is_test = 0 AND carries = 1", id, ""),
             Tie::Click { click_id, product_id } => {
-                ("click_id = ?3 AND product_id = ?4 AND is_test = 0", click_id, product_id)
+                ("click_id = ?3 AND product_id = ?4 AND is_test = 0 AND carries = 1", click_id, product_id)
             }
         }
     }
@@ -88,15 +96,18 @@ pub(super) fn rejoin(connection: &Connection, site_id: &str, changed: &[Ties]) -
     if only_sales && !books.any_return(&seeds)? {
         return Ok(());
     }
-    for (id, sale_id) in refunds::join(&books.neighbourhood(seeds)?) {
+    for back in ledger::join(&books.neighbourhood(seeds)?) {
         connection
-            .prepare_cached("UPDATE conversions SET sale_id = ?1 WHERE site_id = ?2 AND id = ?3 AND sale_id IS NOT ?1")?
-            .execute(params![sale_id, site_id, id])?;
+            .prepare_cached(
+                "UPDATE conversions SET sale_id = ?1, overdrawn = ?2
+                 WHERE site_id = ?3 AND id = ?4 AND (sale_id IS NOT ?1 OR overdrawn IS NOT ?2)",
+            )?
+            .execute(params![back.sale_id, back.overdrawn, site_id, back.id])?;
     }
     Ok(())
 }
 
-/// One site's conversions of one group, tests left out.
+/// One site's conversions of one group that carry their money, tests left out.
 struct Books<'a> {
     connection: &'a Connection,
     site_id: &'a str,

@@ -5,6 +5,7 @@
 
 mod attributions;
 mod books;
+mod carriers;
 mod connection;
 mod conversions;
 mod failure;

@@ -107,7 +107,7 @@ pub(super) fn postback(row: &Row<'_>) -> Result<PostbackRow, Failure> {
     })
 }
 
-/// A conversion, with `source` and `click_ids` of its visit beside it.
+/// A conversion, with `source` and `click_ids` of its visit beside it, and what the one that carries its money says.
 pub(super) fn conversion(row: &Row<'_>) -> Result<ConversionRow, Failure> {
     let state: String = row.get("state")?;
     let currency: Option<String> = row.get("currency")?;
@@ -126,6 +126,7 @@ pub(super) fn conversion(row: &Row<'_>) -> Result<ConversionRow, Failure> {
             identity: row.get("identity")?,
             content: row.get("content")?,
             kind: row.get("kind")?,
+            type_sent: row.get("type_sent")?,
             value: amount(row, "value", "value_decimals")?,
             currency: currency.as_deref().and_then(Currency::parse),
             amounts: Amounts {
@@ -148,7 +149,9 @@ pub(super) fn conversion(row: &Row<'_>) -> Result<ConversionRow, Failure> {
             is_test: row.get("is_test")?,
             notes: from_json(row, "notes")?,
         },
-        sale_id: row.get("sale_id")?,
+        sale_id: row.get("shown_sale_id")?,
+        booked_under: row.get("booked_under")?,
+        overdrawn: row.get("overdrawn")?,
         source: from_json(row, "source")?,
         click_ids: from_json(row, "click_ids")?,
     })

@@ -75,6 +75,8 @@ CREATE TABLE postbacks (
 
 CREATE INDEX postbacks_of_a_conversion ON postbacks (site_id, conversion_id, state) WHERE conversion_id IS NOT NULL;
 
+-- Of the conversions that share group, transaction id and transaction type, one carries the money: what sums it reads those
+-- with `carries = 1 AND is_test = 0`. The value of the others stays, so that it is there should they come to carry it.
 CREATE TABLE conversions (
     site_id            TEXT NOT NULL REFERENCES sites (site_id),
     id                 TEXT NOT NULL,
@@ -86,10 +88,13 @@ CREATE TABLE conversions (
     visit_id           TEXT,
     lead_visit         TEXT,
     sale_id            TEXT,
+    carries            INTEGER NOT NULL,
+    overdrawn          INTEGER NOT NULL,
     tracking_group     TEXT NOT NULL,
     identity           TEXT NOT NULL,
     content            TEXT NOT NULL,
     kind               TEXT NOT NULL,
+    type_sent          TEXT,
     value              INTEGER,
     value_decimals     INTEGER,
     currency           TEXT,
@@ -120,13 +125,13 @@ CREATE TABLE conversions (
 
 -- What waits for a visit or a click that has not been heard of.
 CREATE INDEX conversions_of_a_visit ON conversions (site_id, lead_visit, click_id) WHERE lead_visit IS NOT NULL;
--- What joins refunds to sales; tests take no part.
+-- What joins refunds to sales; tests take no part, and of each transaction only what carries its money.
 CREATE INDEX conversions_of_an_order ON conversions (site_id, tracking_group, order_id, transaction_type)
-    WHERE order_id IS NOT NULL AND is_test = 0;
-CREATE INDEX conversions_of_a_transaction ON conversions (site_id, tracking_group, transaction_id, transaction_type)
+    WHERE order_id IS NOT NULL AND is_test = 0 AND carries = 1;
+CREATE INDEX conversions_of_a_transaction ON conversions (site_id, tracking_group, transaction_id, transaction_type, carries)
     WHERE transaction_id IS NOT NULL AND is_test = 0;
 CREATE INDEX conversions_of_a_click ON conversions (site_id, tracking_group, click_id, product_id, transaction_type)
-    WHERE click_id IS NOT NULL AND product_id IS NOT NULL AND is_test = 0;
+    WHERE click_id IS NOT NULL AND product_id IS NOT NULL AND is_test = 0 AND carries = 1;
 
 -- Hashes of the operator's secrets.
 CREATE TABLE admin_token (

@@ -1,9 +1,41 @@
-//! Which sale a refund or chargeback takes back. Pure, and a function of the set alone: the order of arrival does not matter.
+//! Which conversion carries a transaction's money, and which sale a refund or chargeback takes back. Pure, and functions of the set
+//! alone: the order of arrival does not matter.
 
-use tagwerk_protocol::conversion::TransactionType;
+use tagwerk_protocol::conversion::{TransactionType, conversion_type};
 use tagwerk_protocol::money::Amount;
 
-/// What joining needs to know of a conversion.
+/// What a refund says that takes more than is left of the sale it names.
+pub const OVERDRAWN: &str = "more was refunded than was left of the sale";
+
+/// What a conversion says whose transaction's money is carried by one of another type.
+pub fn booked_under(kind: &str) -> String {
+    format!("the money of this transaction is booked under {kind}")
+}
+
+/// One of the conversions that share group, transaction id and transaction type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// What identifies it, whatever order it arrived in.
+    pub identity: String,
+    /// Its type.
+    pub kind: String,
+    /// The `type=` of its URL, as sent.
+    pub type_sent: Option<String>,
+}
+
+impl Claim {
+    /// Smaller goes first: sent without a type, then of a built-in type, then custom; among equals the smaller identity.
+    fn rank(&self) -> (bool, bool, &str) {
+        (self.type_sent.is_some(), !conversion_type::is_built_in(&self.kind), &self.identity)
+    }
+}
+
+/// The one that carries the money of their transaction.
+pub fn carrier<'a>(claims: impl IntoIterator<Item = &'a Claim>) -> Option<&'a Claim> {
+    claims.into_iter().min_by(|a, b| a.rank().cmp(&b.rank()))
+}
+
+/// What joining needs to know of a conversion that carries its money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The conversion's id.
@@ -28,27 +60,42 @@ pub struct Entry {
     pub value: Option<Amount>,
 }
 
+/// A refund or chargeback, and what it takes back.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Return {
+    /// The conversion's id.
+    pub id: String,
+    /// The sale it takes back.
+    pub sale_id: Option<String>,
+    /// Whether it takes more than was left of that sale.
+    pub overdrawn: bool,
+}
+
 /// For every refund and chargeback, the sale it takes back: by order, then by transaction, then by click and product if exactly one
-/// sale has that much left.
-pub fn join(entries: &[Entry]) -> Vec<(String, Option<String>)> {
+/// sale has that much left. Those that name their sale take what they say, even if that is more than is left; which of several is
+/// one too many is decided by that order, then by identity.
+pub fn join(entries: &[Entry]) -> Vec<Return> {
     let (mut sales, mut returns): (Vec<&Entry>, Vec<&Entry>) =
         entries.iter().partition(|entry| entry.transaction_type == TransactionType::Payment);
     sales.sort_by(|a, b| a.identity.cmp(&b.identity));
     returns.sort_by(|a, b| a.identity.cmp(&b.identity));
     let mut left: Vec<Option<Amount>> = sales.iter().map(|sale| sale.value).collect();
-    let mut joined: Vec<(String, Option<String>)> = Vec::with_capacity(returns.len());
+    let mut joined: Vec<Return> = Vec::with_capacity(returns.len());
     // Refunds that name their sale take their part first, so that the others see what is really left.
     for by in [By::Order, By::Transaction, By::Click] {
         returns.retain(|back| {
             let Some(at) = find(back, &sales, &left, by) else { return true };
+            let mut overdrawn = false;
             if let (Some(Some(left)), Some(value)) = (left.get_mut(at), back.value) {
-                *left = left.minus(value.magnitude()).unwrap_or(Amount::ZERO);
+                let taken = value.magnitude();
+                overdrawn = !taken.is_zero() && *left < taken;
+                *left = left.minus(taken).unwrap_or(Amount::ZERO);
             }
-            joined.push((back.id.clone(), sales.get(at).map(|sale| sale.id.clone())));
+            joined.push(Return { id: back.id.clone(), sale_id: sales.get(at).map(|sale| sale.id.clone()), overdrawn });
             false
         });
     }
-    joined.extend(returns.into_iter().map(|back| (back.id.clone(), None)));
+    joined.extend(returns.into_iter().map(|back| Return { id: back.id.clone(), sale_id: None, overdrawn: false }));
     joined
 }
 
@@ -122,9 +169,79 @@ mod tests {
     }
 
     fn joins(entries: &[Entry]) -> Vec<(String, Option<String>)> {
-        let mut found = join(entries);
+        let mut found: Vec<_> = join(entries).into_iter().map(|back| (back.id, back.sale_id)).collect();
         found.sort();
         found
+    }
+
+    /// The refunds that take more than is left.
+    fn overdrawn(entries: &[Entry]) -> Vec<String> {
+        join(entries).into_iter().filter(|back| back.overdrawn).map(|back| back.id).collect()
+    }
+
+    fn of_transaction(transaction: &str, entry: Entry) -> Entry {
+        Entry { transaction_id: Some(transaction.into()), ..entry }
+    }
+
+    fn claim(identity: &str, kind: &str, type_sent: Option<&str>) -> Claim {
+        Claim { identity: identity.into(), kind: kind.into(), type_sent: type_sent.map(str::to_owned) }
+    }
+
+    #[test]
+    fn the_one_without_a_type_carries_then_the_built_in_then_the_first_custom_one() {
+        let mut claims = vec![
+            claim("1", "InitiateCheckout", Some("InitiateCheckout")),
+            claim("0", "Späti", Some("Späti")),
+            claim("4", "Purchase", Some("upsell")),
+            claim("3", "Purchase", Some("payment")),
+            claim("9", "Purchase", None),
+        ];
+        for expected in ["9", "3", "4", "0", "1"] {
+            for _ in 0..claims.len() {
+                claims.rotate_left(1);
+                assert_eq!(carrier(&claims).map(|claim| claim.identity.as_str()), Some(expected));
+            }
+            claims.retain(|claim| claim.identity != expected);
+        }
+        assert_eq!(carrier(&claims), None);
+    }
+
+    #[test]
+    fn a_refund_of_more_than_was_sold_is_flagged_and_joined() {
+        let entries = [sale("a", "10"), of_transaction("t-a", refund("r", "-10.01"))];
+        assert_eq!(overdrawn(&entries), ["r"]);
+        assert_eq!(joins(&entries), [("r".into(), Some("a".into()))]);
+    }
+
+    #[test]
+    fn refunds_up_to_what_was_sold_are_not_flagged() {
+        let back = |id: &str, value: &str| of_transaction("t-a", refund(id, value));
+        let all = [sale("a", "10"), back("r", "-4"), back("s", "-6.00"), back("zero", "0")];
+        assert_eq!(overdrawn(&all), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_same_refund_is_the_one_too_many_in_every_order_of_arrival() {
+        let back = |id: &str, value: &str| of_transaction("t-a", refund(id, value));
+        let mut entries = vec![sale("a", "10"), back("q", "-7"), back("r", "-7"), back("s", "-3"), back("t", "-1")];
+        for _ in 0..entries.len() {
+            entries.rotate_left(1);
+            // `r` goes 4 beyond the sale, so nothing is left for those after it either.
+            assert_eq!(overdrawn(&entries), ["r", "s", "t"]);
+        }
+    }
+
+    #[test]
+    fn nothing_is_flagged_where_an_amount_is_not_known() {
+        let unknown = |entry: Entry| Entry { value: None, ..entry };
+        assert_eq!(
+            overdrawn(&[unknown(sale("a", "10")), of_transaction("t-a", refund("r", "-99"))]),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            overdrawn(&[sale("a", "10"), unknown(of_transaction("t-a", refund("r", "-99")))]),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
