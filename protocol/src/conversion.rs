@@ -93,7 +93,8 @@ impl ValueRule {
         }
     }
 
-    /// The value of a payment with these amounts; `Err` names the amount that is missing.
+    /// The value of a payment with these amounts, never negative: the transaction type gives the sign. `Err` names the
+    /// amount that is missing.
     ///
     /// # Errors
     /// An amount that the rule needs was not sent.
@@ -101,7 +102,7 @@ impl ValueRule {
         match self {
             ValueRule::BruttoMinusNetto => {
                 let brutto = amounts.brutto.ok_or("brutto")?;
-                brutto.minus(amounts.netto.ok_or("netto")?).ok_or("brutto")
+                brutto.minus(amounts.netto.ok_or("netto")?).map(Amount::magnitude).ok_or("brutto")
             }
             ValueRule::Affiliate => amounts.affiliate.ok_or("affiliate"),
             ValueRule::Vendor => amounts.vendor.ok_or("vendor"),

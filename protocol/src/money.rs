@@ -66,14 +66,18 @@ impl Amount {
 
     /// `self - other`, with the decimals of the longer one; `None` beyond the range.
     pub fn minus(self, other: Self) -> Option<Self> {
-        let difference = Self(self.0.checked_sub(other.0)?);
-        difference.scaled().map(|_| difference)
+        self.result(other, self.0.checked_sub(other.0)?)
     }
 
     /// `self + other`, with the decimals of the longer one; `None` beyond the range.
     pub fn plus(self, other: Self) -> Option<Self> {
-        let sum = Self(self.0.checked_add(other.0)?);
-        sum.scaled().map(|_| sum)
+        self.result(other, self.0.checked_add(other.0)?)
+    }
+
+    /// With the decimals of the longer operand, which the arithmetic drops where one of them is zero.
+    fn result(self, other: Self, mut result: Decimal) -> Option<Self> {
+        result.rescale(self.decimals().max(other.decimals()));
+        Some(Self(result)).filter(|result| result.scaled().is_some())
     }
 
     /// Whether it is zero.
@@ -148,6 +152,8 @@ mod tests {
     fn the_guide_s_example_is_exact_and_keeps_its_decimals() {
         assert_eq!(amount("165.19").minus(amount("163.55")).expect("in range").to_string(), "1.64");
         assert_eq!(amount("50.00").minus(amount("50.00")).expect("in range").to_string(), "0.00");
+        assert_eq!(amount("5").minus(amount("0.00")).expect("in range").to_string(), "5.00");
+        assert_eq!(amount("0.00").plus(amount("5")).expect("in range").to_string(), "5.00");
         assert_eq!(amount("0.00").negated().to_string(), "0.00");
         assert_eq!(amount("-0.00").to_string(), "0.00");
     }

@@ -1,8 +1,10 @@
 //! The tracking groups and ad click parameters this server knows: the built-in ones, and an operator's own.
 
+use crate::intake::{self, Rules};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tagwerk_protocol::clicks::Clicks;
+use tagwerk_protocol::form;
 use tagwerk_protocol::group::Group;
 
 include!(concat!(env!("OUT_DIR"), "/groups.rs"));
@@ -19,7 +21,7 @@ impl Groups {
     pub fn load(folder: Option<&Path>) -> Result<Self, String> {
         let mut groups = BTreeMap::new();
         for (name, text) in BUILT_IN {
-            groups.insert((*name).to_owned(), Group::parse(name, &format!("groups/{name}.toml"), text)?);
+            groups.insert((*name).to_owned(), read(name, &format!("groups/{name}.toml"), text)?);
         }
         let files = match folder {
             None => Vec::new(),
@@ -36,7 +38,7 @@ impl Groups {
             let shown = file.display().to_string();
             let name = file.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
             let text = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
-            groups.insert(name.to_owned(), Group::parse(name, &shown, &text)?);
+            groups.insert(name.to_owned(), read(name, &shown, &text)?);
         }
         Ok(Self(groups))
     }
@@ -55,6 +57,28 @@ impl Groups {
     pub fn names(&self) -> String {
         self.0.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Reads a group and holds it to all of its own cases.
+fn read(name: &str, file: &str, text: &str) -> Result<Group, String> {
+    let group = Group::parse(name, file, text)?;
+    for case in &group.postback_case {
+        let pairs: Vec<(String, String)> = form::pairs(&case.query).collect();
+        let found = intake::understand(&pairs, &group, &Rules::default());
+        let holds = match (&found, &case.refused) {
+            (Ok(found), None) => {
+                Some(&found.kind) == case.kind.as_ref()
+                    && found.value.map(|value| value.to_string()) == case.value
+                    && found.currency.as_ref().map(ToString::to_string) == case.currency
+            }
+            (Err(reason), Some(expected)) => reason.contains(expected.as_str()),
+            _ => false,
+        };
+        if !holds {
+            return Err(format!("{file}: the case `{}` does not hold: it gives {found:?}", case.name));
+        }
+    }
+    Ok(group)
 }
 
 /// The built-in table of ad click ids.
@@ -79,6 +103,17 @@ mod tests {
         assert_eq!(groups.get("own").map(|group| group.title.as_str()), Some("Own"));
         assert_eq!(groups.get("clickbank").map(|group| group.title.as_str()), Some("Own"));
         assert!(groups.get("digistore24").is_some());
+    }
+
+    #[test]
+    fn a_group_whose_postback_case_does_not_hold_is_told_by_the_case() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (name, text) =
+            BUILT_IN.iter().find(|(_, text)| text.contains("value = \"1.64\"")).expect("a group with postbacks");
+        let broken = text.replacen("value = \"1.64\"", "value = \"1.65\"", 1);
+        std::fs::write(folder.path().join(format!("{name}.toml")), broken).expect("written");
+        let error = Groups::load(Some(folder.path())).expect_err("a wrong case");
+        assert!(error.contains(".toml") && error.contains("the guide's example"), "{error}");
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub fn understand(pairs: &[(String, String)], group: &Group, rules: &Rules) -> R
     let is_test = sent.named(fields.is_test.as_deref())?.is_some_and(is_truthy);
     let mut custom = Vec::new();
     for name in &postback.custom {
-        if let Some(value) = sent.get(name)? {
+        if let Some(value) = sent.first(name) {
             custom.push((name.clone(), value.to_owned()));
         }
     }
@@ -90,10 +90,10 @@ pub fn understand(pairs: &[(String, String)], group: &Group, rules: &Rules) -> R
         billing_status,
         order_id: own(&fields.order_id)?,
         product_id: own(&fields.product_id)?,
-        product_name: own(&fields.product_name)?,
+        product_name: fields.product_name.as_deref().and_then(|name| sent.first(name)).map(str::to_owned),
         sub_id: sent.get(&fields.click_id)?.map(str::to_owned),
         custom,
-        sent_at: sent_at(&sent, postback)?,
+        sent_at: sent_at(&sent, postback),
         is_test,
         content,
         notes,
@@ -115,6 +115,11 @@ impl<'a> Sent<'a> {
             }
         }
         Self(sent)
+    }
+
+    /// The first value of a parameter that decides about neither money nor identity.
+    fn first(&self, name: &str) -> Option<&'a str> {
+        self.0.get(&Postback::plain_name(name))?.first().map(|(_, value)| *value)
     }
 
     /// The one value of a parameter; several that differ are refused, since nobody could say which one is meant.
@@ -209,6 +214,10 @@ fn value(
     postback: &Postback,
     notes: &mut Vec<String>,
 ) -> Option<Amount> {
+    let is_upside_down = |(brutto, netto)| brutto < netto;
+    if rule == ValueRule::BruttoMinusNetto && amounts.brutto.zip(amounts.netto).is_some_and(is_upside_down) {
+        notes.push("netto is more than brutto; their difference counts without its sign".to_owned());
+    }
     match rule.value(amounts) {
         Ok(value) if transaction_type == TransactionType::Payment => Some(value),
         Ok(value) => Some(value.negated()),
@@ -248,9 +257,9 @@ fn currency(
 }
 
 /// The sender's time, in milliseconds: the first of the group's fields that reads.
-fn sent_at(sent: &Sent<'_>, postback: &Postback) -> Result<Option<i64>, String> {
-    for field in &postback.time {
-        let Some(text) = sent.get(&field.param)? else { continue };
+fn sent_at(sent: &Sent<'_>, postback: &Postback) -> Option<i64> {
+    postback.time.iter().find_map(|field| {
+        let text = sent.first(&field.param)?;
         let at = match field.form {
             TimeForm::UnixSeconds => {
                 let seconds = text.parse::<i64>().ok();
@@ -258,11 +267,8 @@ fn sent_at(sent: &Sent<'_>, postback: &Postback) -> Result<Option<i64>, String> 
             }
             TimeForm::Rfc3339 => text.parse::<jiff::Timestamp>().ok(),
         };
-        if let Some(at) = at {
-            return Ok(Some(at.as_millisecond()));
-        }
-    }
-    Ok(None)
+        at.map(jiff::Timestamp::as_millisecond)
+    })
 }
 
 /// Whether a flag is on: a sender's words for yes are not published, so anything but a word for no counts.

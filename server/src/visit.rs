@@ -17,7 +17,8 @@ pub struct Request {
 /// The visit as it is written if this event is the first that is heard of it.
 pub fn of(id: String, event: &Event, click_params: &[String], request: &Request) -> NewVisit {
     // A visit without a source of its own is credited to the last arrival that had one.
-    let credited = event.touch.as_ref().unwrap_or(&event.landing);
+    let last = event.touch.as_ref().filter(|_| !event.landing.has_source(click_params));
+    let credited = last.unwrap_or(&event.landing);
     let (source, click_ids) = read(credited, click_params);
     let agent = woothee::parser::Parser::new().parse(&request.user_agent);
     let category = agent.map(|agent| agent.category).filter(|category| *category != "UNKNOWN");
@@ -95,6 +96,12 @@ mod tests {
     fn a_direct_visit_is_credited_to_the_last_touch() {
         let visit = visit(&event("https://a.example/", Some("https://a.example/?gclid=old")), CHROME);
         assert_eq!(visit.click_ids.get("gclid").map(String::as_str), Some("old"));
+    }
+
+    #[test]
+    fn a_source_of_its_own_goes_before_the_last_touch() {
+        let visit = visit(&event("https://a.example/?gclid=own", Some("https://a.example/?gclid=old")), CHROME);
+        assert_eq!(visit.click_ids.get("gclid").map(String::as_str), Some("own"));
     }
 
     #[test]

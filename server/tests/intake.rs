@@ -37,23 +37,9 @@ fn sale_with(more: &str) -> Result<Conversion, String> {
 
 #[test]
 fn every_group_s_own_cases_hold() {
-    let mut held = 0;
-    for group in Groups::load(None).expect("the built-in groups load").iter() {
-        for case in &group.postback_case {
-            let pairs: Vec<(String, String)> = form::pairs(&case.query).collect();
-            match (understand(&pairs, group, &Rules::default()), &case.refused) {
-                (Ok(found), None) => {
-                    assert_eq!(Some(found.kind), case.kind, "{}", case.name);
-                    assert_eq!(found.value.map(|value| value.to_string()), case.value, "{}", case.name);
-                    assert_eq!(found.currency.map(|code| code.to_string()), case.currency, "{}", case.name);
-                }
-                (Err(reason), Some(expected)) => assert!(reason.contains(expected), "{}: {reason}", case.name),
-                (found, _) => panic!("{}: {found:?}", case.name),
-            }
-            held += 1;
-        }
-    }
-    assert!(held >= 5, "{held} cases");
+    let groups = Groups::load(None).expect("loading holds them to their cases");
+    let cases: usize = groups.iter().map(|group| group.postback_case.len()).sum();
+    assert!(cases >= 5, "{cases} cases");
 }
 
 #[test]
@@ -95,6 +81,25 @@ fn names_match_ignoring_case_and_separators() {
 fn a_parameter_sent_twice_with_different_values_is_refused_by_name() {
     assert!(sale_with("amount_brutto=1.00").expect_err("two values").contains("amount_brutto"));
     assert!(sale_with("Amount-Brutto=165.19").is_ok());
+}
+
+#[test]
+fn what_decides_about_neither_money_nor_identity_may_be_sent_twice() {
+    let found = sale_with("sid1=a&sid1=b&datetime_unix=1697080237&datetime_unix=5&product_name=x&product_name=y");
+    let found = found.expect("understood");
+    assert_eq!(found.custom, [("sid1".to_owned(), "a".to_owned())]);
+    assert_eq!((found.sent_at, found.product_name.as_deref()), (Some(1_697_080_237_000), Some("x")));
+}
+
+#[test]
+fn the_transaction_type_gives_the_sign_whatever_the_amounts_say() {
+    let value = |query: &str| {
+        let found = read(query).expect("understood");
+        (found.value.map(|value| value.to_string()), found.notes.len())
+    };
+    let amounts = "transaction_id=t&amount_brutto=100&amount_netto=119.00&currency=EUR";
+    assert_eq!(value(&format!("{amounts}&transaction_type=refund")), (Some("-19.00".into()), 1));
+    assert_eq!(value(&format!("{amounts}&transaction_type=payment")), (Some("19.00".into()), 1));
 }
 
 #[test]
