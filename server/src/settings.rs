@@ -292,12 +292,34 @@ pub fn patch(
     if !change.is_object() {
         return Err(SettingsError::Invalid("a change of settings is a JSON object".into()));
     }
+    refuse_lists_for_tables(&change).map_err(SettingsError::Invalid)?;
     let mut settings = stored.clone();
     forget_credentials_of_another_base_url(&mut settings, &change);
     seal_secrets(site_id, &mut change, vault)?;
     json_patch::merge(&mut settings, &change);
     check(&SiteSettings::read(&settings)?, groups).map_err(SettingsError::Invalid)?;
     Ok(settings)
+}
+
+/// What is a table must be written as one: a list in its place would be read by position, and its secrets not be seen.
+fn refuse_lists_for_tables(change: &Value) -> Result<(), String> {
+    let is_table = |value: &Value| value.is_object() || value.is_null();
+    for key in ["consent", "privacy", "autoscan", "groups", "platforms"] {
+        let Some(value) = change.get(key) else { continue };
+        if !is_table(value) {
+            return Err(format!("{key}: must be an object"));
+        }
+        let holds_tables = key == "groups" || key == "platforms";
+        for (name, item) in value.as_object().into_iter().flatten().filter(|_| holds_tables) {
+            if !is_table(item) {
+                return Err(format!("{key}.{name}: must be an object"));
+            }
+        }
+    }
+    match change.get("types").and_then(Value::as_array) {
+        Some(types) if !types.iter().all(Value::is_object) => Err("types: each must be an object".into()),
+        _ => Ok(()),
+    }
 }
 
 /// A token must not travel to an address it was not entered for.
@@ -417,7 +439,9 @@ fn check_hosts(key: &str, hosts: &[String]) -> Result<(), String> {
             && host.to_ascii_lowercase() == *host
             && !host.contains(SEPARATORS)
             && !host.contains(['/', '@', '?', '#', ' '])
-            && url::Host::parse(host).is_ok()
+            && !host.ends_with('.')
+            // A host beyond ASCII is matched as what it stands for in a URL.
+            && url::Host::parse(host).is_ok_and(|parsed| parsed.to_string() == *host)
     };
     match hosts.iter().find(|host| !is_host(host)) {
         Some(host) => {

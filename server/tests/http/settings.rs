@@ -72,6 +72,14 @@ async fn what_cannot_be_is_refused_by_name_and_changes_nothing() {
         (json!({"platforms": {"ga4": {"base_url": "ftp://x"}}}), "base_url"),
         (json!({"privacy": {"keep_days": 0}}), "keep_days"),
         (json!({"types": [{"name": "A"}, {"name": "A"}]}), "types"),
+        (json!({"groups": {"digistore24": ["secret", ["203.0.113.1"], "usd", ["x.example"]]}}), "groups.digistore24"),
+        (json!({"groups": {"digistore24": []}}), "groups.digistore24"),
+        (json!({"groups": []}), "groups"),
+        (json!({"platforms": {"meta": ["x"]}}), "platforms.meta"),
+        (json!({"consent": ["required", true, true]}), "consent"),
+        (json!({"types": [["A"]]}), "types"),
+        (json!({"groups": {"digistore24": {"hosts": ["münchen.example"]}}}), "hosts"),
+        (json!({"groups": {"digistore24": {"hosts": ["a.example."]}}}), "hosts"),
         (json!([1]), "object"),
     ] {
         let (status, sentence) = error_of(server.patch_settings(change.clone()).await).await;
