@@ -12,6 +12,13 @@ use toml::de::{DeTable, DeValue};
 /// The annotated defaults.
 pub const DEFAULTS: &str = include_str!("../server.default.toml");
 
+/// Longest query that can be asked for, in kB: the HTTP library reads no URL beyond 65,534 bytes.
+const MAX_QUERY_KB: usize = 64;
+
+/// First segments of paths that the server needs for itself.
+const TAKEN: [&str; 10] =
+    ["api", "assets", "dashboard", "demo", "healthz", "metrics", "readyz", "sign-in", "sign-out", "sites"];
+
 /// What the server is told. Each field is documented in `server.default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -116,10 +123,17 @@ impl Config {
     fn validate(&self) -> Result<(), ConfigError> {
         let refuse = |problem: String| Err(ConfigError::Invalid(problem));
         for (key, path) in [("script_path", &self.script_path), ("event_path", &self.event_path)] {
-            let path_is_plain = path.starts_with('/') && !path.contains(['?', '#', ' ']);
-            if !path_is_plain || path.matches("{site_id}").count() != 1 {
+            let rest = path.replacen("{site_id}", "", 1);
+            if !path.starts_with('/') || rest == *path || rest.contains(['?', '#', ' ', '{', '}', '*']) {
                 return refuse(format!("{key} = \"{path}\" must begin with / and hold {{site_id}} once"));
             }
+        }
+        let segments: Vec<&str> = self.event_path.split('/').skip(1).collect();
+        if !segments.contains(&"{site_id}") || segments.contains(&"") {
+            return refuse(format!("event_path = \"{}\" must hold {{site_id}} between two slashes", self.event_path));
+        }
+        if segments.first().is_some_and(|first| TAKEN.contains(first)) || segments.get(1) == Some(&"collect") {
+            return refuse(format!("event_path = \"{}\" begins like a path of the server's own", self.event_path));
         }
         if !self.public_url.is_empty() {
             let origin = url::Url::parse(&self.public_url)
@@ -140,6 +154,9 @@ impl Config {
             return refuse(
                 "limits.queue, limits.batch, limits.readers and limits.events_per_minute must be at least 1".into(),
             );
+        }
+        if self.limits.query_kb > MAX_QUERY_KB {
+            return refuse(format!("limits.query_kb must be at most {MAX_QUERY_KB}: longer URLs are not read at all"));
         }
         if !self.metrics_listen.is_empty() && self.metrics_listen.parse::<SocketAddr>().is_err() {
             return refuse(format!("metrics_listen = \"{}\" must be like 127.0.0.1:9090", self.metrics_listen));
@@ -240,6 +257,13 @@ mod tests {
         for (text, key) in [
             ("listen = \"here\"", "listen"),
             ("script_path = \"/tag.js\"", "script_path"),
+            ("script_path = \"/{x}/{site_id}.js\"", "script_path"),
+            ("event_path = \"/assets/{site_id}\"", "event_path"),
+            ("event_path = \"/e/{site_id}.txt\"", "event_path"),
+            ("event_path = \"/{x}/{site_id}\"", "event_path"),
+            ("event_path = \"/{site_id}/collect\"", "event_path"),
+            ("event_path = \"/{site_id}/\"", "event_path"),
+            ("[limits]\nquery_kb = 100", "limits.query_kb"),
             ("public_url = \"t.example.com\"", "public_url"),
             ("public_url = \"https://t.example.com/x\"", "public_url"),
             ("[limits]\nqueue = 0", "limits.queue"),

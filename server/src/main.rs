@@ -4,6 +4,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::Parser;
 use serde_json::json;
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use tagwerk_server::app::{self, App, SharedApp};
 use tagwerk_server::assets::Assets;
@@ -53,10 +54,11 @@ fn open(options: &Options) -> Result<Parts> {
     }
     let own = (!config.groups_dir.as_os_str().is_empty()).then_some(config.groups_dir.as_path());
     let groups = Groups::load(own).map_err(|problem| anyhow!(problem))?;
-    std::fs::create_dir_all(&config.data_dir)
-        .with_context(|| format!("the data directory {} cannot be made", config.data_dir.display()))?;
     let database = config.data_dir.join("tagwerk.db");
-    let vault = Vault::open(&config.data_dir, database.exists())?;
+    let vault = make_private(&config.data_dir)
+        .with_context(|| format!("the data directory {} cannot be made", config.data_dir.display()))
+        .and_then(|()| Ok(Vault::open(&config.data_dir, database.exists())?))?;
+    make_private_file(&database);
     let limits = &config.limits;
     let store = Sqlite::open(
         &database,
@@ -68,6 +70,25 @@ fn open(options: &Options) -> Result<Parts> {
         },
     )?;
     Ok(Parts { groups, vault, store: Arc::new(store), config })
+}
+
+/// Makes the data directory for nobody else to read; one that is there stays as its owner made it.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Makes the database's file, if it is not there, for nobody else to read: the engine gives its other files the same
+/// rights. Where that fails, the engine says why when it opens it.
+fn make_private_file(database: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(database));
 }
 
 fn start_log(config: &Config) -> Result<()> {

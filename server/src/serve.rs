@@ -5,7 +5,6 @@ use crate::http;
 use axum::Router;
 use axum::routing::get;
 use axum::serve::ListenerExt;
-use metrics_exporter_prometheus::PrometheusHandle;
 use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -30,7 +29,7 @@ pub async fn serve(
         let stopped = stopped.clone();
         tokio::spawn(axum::serve(metrics, router).with_graceful_shutdown(wait(stopped)).into_future());
     }
-    let upkeep = tokio::spawn(keep_metrics_small(app.metrics.clone()));
+    let upkeep = tokio::spawn(forget(app.clone()));
     let router = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let listener = listener.tap_io(|connection| {
         // Answers are small: waiting to fill a packet would only delay them.
@@ -57,12 +56,14 @@ pub async fn serve(
     }
 }
 
-/// Histograms gather single values until somebody asks for them; nobody may ever ask.
-async fn keep_metrics_small(metrics: PrometheusHandle) {
+/// Lets go of what would pile up: histograms gather single values until somebody asks for them, and nobody may ever ask; and
+/// addresses that have gone quiet need not be counted.
+async fn forget(app: SharedApp) {
     let mut tick = tokio::time::interval(Duration::from_secs(5));
     loop {
         tick.tick().await;
-        metrics.run_upkeep();
+        app.metrics.run_upkeep();
+        app.event_limiter.retain_recent();
     }
 }
 

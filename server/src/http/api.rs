@@ -38,6 +38,11 @@ pub fn routes() -> Router<SharedApp> {
         .route("/sites/{site_id}/conversions", get(conversions))
         .route("/sites/{site_id}/deliveries", get(deliveries))
         .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+}
+
+async fn wrong_method() -> Error {
+    Error::Method("the API is read by GET; settings are changed by PATCH".into())
 }
 
 async fn unknown(_operator: Operator) -> Error {
@@ -123,18 +128,18 @@ macro_rules! list {
         ) -> Result<Json<Value>, Error> {
             existing(&app, &site_id).await?;
             let listing: Listing<$row> = app.store.$name(&site_id, page(part)?).await?;
-            let json: fn(&App, $row) -> Result<Value, Error> = $json;
-            let items = listing.items.into_iter().map(|row| json(&app, row)).collect::<Result<Vec<_>, _>>()?;
+            let json: fn(&App, $row) -> Value = $json;
+            let items: Vec<Value> = listing.items.into_iter().map(|row| json(&app, row)).collect();
             Ok(Json(json!({ "items": items, "next": listing.next })))
         }
     };
 }
 
-list!(visits, Visit, |_, visit| Ok(visit_json(visit)));
-list!(events, EventRow, |_, event| Ok(event_json(event)));
-list!(clicks, ClickRow, |_, click| Ok(click_json(click)));
+list!(visits, Visit, |_, visit| visit_json(visit));
+list!(events, EventRow, |_, event| event_json(event));
+list!(clicks, ClickRow, |_, click| click_json(click));
 list!(postbacks, PostbackRow, postback_json);
-list!(conversions, ConversionRow, |app, conversion| Ok(conversion_json(app, conversion)));
+list!(conversions, ConversionRow, conversion_json);
 
 /// Nothing is sent on to platforms yet, so no delivery was ever made.
 async fn deliveries(
@@ -148,9 +153,9 @@ async fn deliveries(
     Ok(Json(json!({ "items": [], "next": null })))
 }
 
-/// RFC 3339 in UTC, to the millisecond.
-pub fn time(at: Millis) -> String {
-    jiff::Timestamp::from_millisecond(at).map(|at| format!("{at:.3}")).unwrap_or_default()
+/// RFC 3339 in UTC, to the millisecond; nothing for a time beyond all calendars.
+fn time(at: Millis) -> Option<String> {
+    jiff::Timestamp::from_millisecond(at).map(|at| format!("{at:.3}")).ok()
 }
 
 fn source(found: &BTreeMap<String, String>) -> Value {
@@ -214,9 +219,9 @@ fn click_json(click: ClickRow) -> Value {
     })
 }
 
-fn postback_json(app: &App, postback: PostbackRow) -> Result<Value, Error> {
-    Ok(json!({
-        "raw": raw_text(app, &postback)?,
+fn postback_json(app: &App, postback: PostbackRow) -> Value {
+    json!({
+        "raw": raw_text(app, &postback),
         "id": postback.id,
         "received_at": time(postback.received_at),
         "group": postback.group,
@@ -224,17 +229,17 @@ fn postback_json(app: &App, postback: PostbackRow) -> Result<Value, Error> {
         "state": postback.state,
         "reason": postback.reason,
         "conversion_id": postback.conversion_id,
-    }))
+    })
 }
 
-/// The raw request of a postback, as people read it.
-///
-/// # Errors
-/// It was sealed under another key.
-pub fn raw_text(app: &App, postback: &PostbackRow) -> Result<String, Error> {
-    let raw = app.vault.unseal(&RawRequest::place(&postback.id), &postback.raw)?;
-    let raw: RawRequest = serde_json::from_slice(&raw).map_err(Error::broken)?;
-    Ok(raw.text())
+/// The raw request of a postback, as people read it; nothing where it does not open, which must not hide the others.
+fn raw_text(app: &App, postback: &PostbackRow) -> Option<String> {
+    let opened = app.vault.unseal(&RawRequest::place(&postback.id), &postback.raw);
+    let raw = opened.ok().and_then(|raw| serde_json::from_slice::<RawRequest>(&raw).ok());
+    if raw.is_none() {
+        tracing::error!(postback = postback.id, "a raw request does not open");
+    }
+    raw.map(|raw| raw.text())
 }
 
 fn conversion_json(app: &App, conversion: ConversionRow) -> Value {

@@ -9,7 +9,7 @@ use crate::intake::{self, Rules};
 use crate::settings::SiteSettings;
 use crate::store::{Channel, ReceivedPostback, Said};
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Path, RawQuery, State};
+use axum::extract::{ConnectInfo, OriginalUri, State};
 use axum::http::{HeaderMap, Method, header};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -47,25 +47,23 @@ impl RawRequest {
 /// The sentence for the network; see the module.
 pub async fn receive(
     State(app): State<SharedApp>,
-    Path((tracking_id, group)): Path<(String, String)>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     method: Method,
+    OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
-    RawQuery(query): RawQuery,
     body: Body,
 ) -> Result<&'static str, Error> {
     if method == Method::HEAD {
         return Err(Error::Method("HEAD is not known here; postbacks come by GET or POST".into()));
     }
-    let site = app.store.site_by_tracking_id(&tracking_id).await?;
+    let (tracking_id, group) = named(uri.path());
+    let site = app.store.site_by_tracking_id(tracking_id).await?;
     let Some(site) = site else {
         return Err(Error::NotFound("unknown tracking id; copy the postback URL from the dashboard again".into()));
     };
     let settings = SiteSettings::of(&site)?;
-    let received_at = app.now();
-    let id = row_id();
     let source_ip = address(&app, peer, &headers);
-    let mut query = query.unwrap_or_default();
+    let mut query = uri.query().unwrap_or_default().to_owned();
     let mut refused = None;
     let limit = app.config.limits.query_kb * 1000;
     if query.len() > limit {
@@ -77,12 +75,16 @@ pub async fn receive(
     }
     let body = match request::body(&app, body).await {
         Ok(body) => String::from_utf8_lossy(&body).into_owned(),
-        Err(error @ BodyError::TooLarge) => {
-            refused = Some(error.sentence(&app));
-            String::new()
+        Err(error) => {
+            let sentence = error.sentence(&app);
+            let BodyError::TooLarge(begins) = error else { return Err(sentence) };
+            refused = Some(sentence);
+            String::from_utf8_lossy(&begins).into_owned()
         }
-        Err(error @ BodyError::Broken) => return Err(error.sentence(&app)),
     };
+    // From here on nothing is waited for but the store: rows are in the order of their receipt.
+    let received_at = app.now();
+    let id = row_id();
     let said = match refused {
         Some(error) => Err(error),
         None => understand(&app, &settings, &group, source_ip, &headers, &query, &body),
@@ -116,8 +118,6 @@ fn understand(
     query: &str,
     body: &str,
 ) -> Result<tagwerk_protocol::conversion::Conversion, Error> {
-    // Typed by hand in another case, it still means that network.
-    let group = &group.to_ascii_lowercase();
     let Some(known) = app.groups.get(group) else {
         return Err(Error::NotFound(format!("there is no group of that name; there are {}", app.groups.names())));
     };
@@ -127,12 +127,25 @@ fn understand(
         return Err(Error::Forbidden(format!("{source_ip} is not among the senders that this site accepts")));
     }
     let content_type = header_text(headers, header::CONTENT_TYPE);
-    if !body.is_empty() && content_type.is_some_and(|kind| !kind.starts_with("application/x-www-form-urlencoded")) {
+    let is_form = |kind: &str| {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    };
+    if !body.is_empty() && content_type.is_some_and(|kind| !is_form(kind)) {
         return Err(Error::Refused("the body must be form-encoded (application/x-www-form-urlencoded)".into()));
     }
     let pairs: Vec<(String, String)> = form::pairs(query).chain(form::pairs(body)).collect();
     let currency = of_group.and_then(|group| group.currency.as_deref()).and_then(Currency::parse);
     intake::understand(&pairs, known, &Rules { value: settings.purchase_value, currency }).map_err(Error::Refused)
+}
+
+/// Tracking id and group of a path `/{tracking_id}/collect/{group}`, read by hand: whatever bytes stand there, and with a slash at
+/// the end, it is still a postback of a known site. A group typed in another case means that network.
+fn named(path: &str) -> (&str, String) {
+    let mut parts = path.trim_start_matches('/').splitn(3, '/');
+    let tracking_id = parts.next().unwrap_or_default();
+    let group = form::decode(parts.nth(1).unwrap_or_default());
+    (tracking_id, group.trim_end_matches('/').to_ascii_lowercase())
 }
 
 /// A group's name as it is stored when it may be anything.

@@ -107,7 +107,7 @@ async fn first_site(_: SignedIn, State(app): State<SharedApp>) -> Result<Respons
         None => page::refuse(
             StatusCode::OK,
             "No site yet",
-            "On the server, `tagwerk site add <name>` makes one. Then load this page again.",
+            "On the server, `tagwerk site add --name <name>` makes one. Then load this page again.",
         ),
     })
 }

@@ -17,6 +17,9 @@ use serde_json::json;
 /// How long a caller should wait before it tries again, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 
+/// Longest body of an error answer, in bytes.
+const LONGEST_ERROR: usize = 4000;
+
 /// Why a request is not answered as asked. Each holds the sentence for the caller.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -115,13 +118,25 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Wraps the sentence of an error answer in JSON, `{"error": ...}`: for the API.
+/// Wraps an error answer in JSON, `{"error": sentence}`: for the API. An answer that is not ours (a query that does not read, a
+/// wrong method) tells by its body, or by its status.
 pub async fn as_json(response: Response) -> Response {
-    let Some(Sentence(sentence)) = response.extensions().get().cloned() else { return response };
-    let (mut parts, _) = response.into_parts();
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let sentence = match parts.extensions.get::<Sentence>() {
+        Some(Sentence(sentence)) => sentence.clone(),
+        None => {
+            let text = axum::body::to_bytes(body, LONGEST_ERROR).await.unwrap_or_default();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            if text.is_empty() { status.canonical_reason().unwrap_or_default().to_lowercase() } else { text }
+        }
+    };
     parts.headers.remove(header::CONTENT_TYPE);
     parts.headers.remove(header::CONTENT_LENGTH);
-    (parts.status, parts.headers, Json(json!({ "error": sentence }))).into_response()
+    (status, parts.headers, Json(json!({ "error": sentence }))).into_response()
 }
 
 impl From<SettingsError> for Error {

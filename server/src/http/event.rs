@@ -1,10 +1,10 @@
 //! What the tag reports: `POST /{site_id}/event`, one event a line.
 
 use super::error::Error;
-use super::request::{self, address, country, header_text};
+use super::request::{self, address, country, header_text, network};
 use crate::app::{App, SharedApp, row_id};
 use crate::settings::SiteSettings;
-use crate::store::ReceivedEvent;
+use crate::store::{Millis, ReceivedEvent};
 use crate::visit::{self, Request};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, State};
@@ -19,9 +19,6 @@ use tagwerk_protocol::event::Event;
 
 /// Counts requests with events by site and address.
 pub type EventLimiter = RateLimiter<(String, IpAddr), DashMapStateStore<(String, IpAddr)>, DefaultClock>;
-
-/// Entries after which addresses that have gone quiet are forgotten.
-const FORGET_AT: usize = 10_000;
 
 /// A limiter of so many requests a minute.
 pub fn limiter(per_minute: u32) -> EventLimiter {
@@ -91,11 +88,17 @@ fn cors(settings: &SiteSettings, headers: &HeaderMap) -> Result<[(HeaderName, He
     ])
 }
 
-async fn take(app: &SharedApp, site_id: &str, peer: SocketAddr, headers: &HeaderMap, body: Body) -> Result<(), Error> {
-    let key = (site_id.to_owned(), address(app, peer, headers));
-    if app.event_limiter.len() > FORGET_AT {
-        app.event_limiter.retain_recent();
+/// A clock that is out of all range says nothing: then the receipt counts.
+fn mend_times(event: &mut Event, received_at: Millis) {
+    let arrivals = [Some(&mut event.landing), event.touch.as_mut(), event.first.as_mut()];
+    let times = arrivals.into_iter().flatten().map(|arrival| &mut arrival.at).chain([&mut event.at]);
+    for at in times.filter(|at| jiff::Timestamp::from_millisecond(**at).is_err()) {
+        *at = received_at;
     }
+}
+
+async fn take(app: &SharedApp, site_id: &str, peer: SocketAddr, headers: &HeaderMap, body: Body) -> Result<(), Error> {
+    let key = (site_id.to_owned(), network(address(app, peer, headers)));
     if app.event_limiter.check_key(&key).is_err() {
         let limit = app.config.limits.events_per_minute;
         return Err(Error::TooMany(format!(
@@ -114,7 +117,8 @@ async fn take(app: &SharedApp, site_id: &str, peer: SocketAddr, headers: &Header
     let mut broken = Vec::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         match Event::from_line(line.trim()) {
-            Ok(event) => {
+            Ok(mut event) => {
+                mend_times(&mut event, received_at);
                 let visit = visit::of(row_id(), &event, &params, &request);
                 events.push(ReceivedEvent { id: row_id(), received_at, event, visit });
             }

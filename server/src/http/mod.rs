@@ -30,7 +30,7 @@ pub fn router(app: SharedApp) -> Router {
         .route("/assets/{name}", get(tag::asset))
         .route(&event_path, post(event::receive).options(event::preflight))
         // Affiliate networks.
-        .route("/{id}/collect/{group}", get(collect::receive).post(collect::receive))
+        .route("/{id}/collect/{*group}", get(collect::receive).post(collect::receive))
         // The operator's machines.
         .route("/healthz", get(probe::healthz))
         .route("/readyz", get(probe::readyz))

@@ -51,7 +51,9 @@ async fn a_body_past_the_limit_is_told_with_the_limit() {
     let response = response.send().await.expect("an answer");
     assert_eq!(response.status(), 413);
     assert!(response.text().await.expect("text").contains("1 kB"));
-    assert_eq!(server.list("postbacks").await.remove(0)["state"], "refused");
+    let postback = server.list("postbacks").await.remove(0);
+    assert_eq!(postback["state"], "refused");
+    assert!(postback["raw"].as_str().expect("a text").contains("transaction_type=payment"));
     assert_eq!(server.post_event_body(long).await.status(), 413);
 }
 
@@ -69,6 +71,55 @@ async fn broken_encodings_never_panic_and_are_kept() {
     assert_eq!(response.expect("an answer").status(), 422);
     assert_eq!(server.post_event_body(b"\xff\xfe\n\x00=%".to_vec()).await.status(), 422);
     assert_eq!(server.client.get(format!("{}/healthz", server.url)).send().await.expect("an answer").status(), 200);
+}
+
+#[tokio::test]
+async fn a_broken_group_in_the_path_is_told_and_kept() {
+    let server = Server::start().await;
+    let url = format!("{}?transaction_type=payment", server.collect_url("%FF%00"));
+    assert_eq!(server.client.get(url).send().await.expect("an answer").status(), 404);
+    assert_eq!(server.list("postbacks").await.remove(0)["state"], "refused");
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_of_the_path_loses_nothing() {
+    let server = Server::start().await;
+    let request = server.client.get(format!("{}/", server.collect_url("digistore24"))).query(&sale("", "t"));
+    assert_eq!(request.send().await.expect("an answer").status(), 200);
+    assert_eq!(server.list("conversions").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_form_s_content_type_is_known_in_any_case() {
+    let server = Server::start().await;
+    let request = server.client.post(server.collect_url("digistore24"));
+    let request = request.header("content-type", "Application/X-WWW-Form-Urlencoded; charset=utf-8");
+    let body = "transaction_type=payment&transaction_id=t&amount_brutto=2.00&amount_netto=1.00&currency=EUR";
+    assert_eq!(request.body(body).send().await.expect("an answer").status(), 200);
+}
+
+#[tokio::test]
+async fn a_clock_out_of_all_range_is_mended_by_the_receipt() {
+    let server = Server::start().await;
+    let (mut view, _) = crate::server::visit_with_click();
+    (view.at, view.landing.at) = (i64::MAX, i64::MIN);
+    assert_eq!(server.post_events(&[&view]).await.status(), 204);
+    let visit = server.list("visits").await.remove(0);
+    assert_eq!(visit["at"], visit["received_at"]);
+    let event = server.list("events").await.remove(0);
+    assert_eq!(event["at"], event["received_at"]);
+}
+
+#[tokio::test]
+async fn the_api_tells_every_error_in_json() {
+    let server = Server::start().await;
+    for path in ["/sites/%FF/visits", "/nothing", "/sites/x/visits?limit=1&limit=2"] {
+        let (status, sentence) = crate::server::error_of(server.api_response(path).await).await;
+        assert!((400..500).contains(&status) && !sentence.is_empty(), "{path}: {status} {sentence}");
+    }
+    let request = server.client.delete(format!("{}/api/v1/sites", server.url)).bearer_auth(&server.token);
+    let (status, sentence) = crate::server::error_of(request.send().await.expect("an answer")).await;
+    assert!(status == 405 && sentence.contains("PATCH"), "{status} {sentence}");
 }
 
 #[tokio::test]
