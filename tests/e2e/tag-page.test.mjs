@@ -273,6 +273,22 @@ for (const mode of MODES) {
       assert.equal(collector.events('PageView', visit_id).length, 1);
     });
 
+    it('a page that is rendered ahead counts nothing until it is shown', async () => {
+      await open({ init: () => Object.defineProperty(document, 'prerendering', { configurable: true, get: () => true }) });
+      await shop.visit(LINK, { wait: false });
+      await shop.page.waitForFunction(() => window.tagwerk?.loaded);
+      assert.equal(await shop.page.evaluate(() => tagwerk('trigger', 'Ahead')), undefined, 'it waits in the queue');
+      assert.equal(await shop.page.evaluate(() => localStorage.length), 0);
+      await shop.page.evaluate(() => {
+        delete document.prerendering;
+        document.dispatchEvent(new Event('prerenderingchange'));
+      });
+      await shop.working();
+      await shop.settled();
+      const { visit_id } = await shop.inspect();
+      for (const name of ['PageView', 'Ahead']) assert.equal(collector.events(name, visit_id).length, 1);
+    });
+
     it('a page that goes before anything has loaded has still told its view', async () => {
       await open();
       let open_;
