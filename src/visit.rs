@@ -10,8 +10,6 @@ use tagwerk_protocol::click_id::VisitId;
 use tagwerk_protocol::event::field;
 use tagwerk_protocol::form;
 
-const VISIT: &str = "visit";
-const VISITOR: &str = "visitor";
 /// The shim's finding that this visit's landing tells where the visitor came from.
 const SOURCED: &str = "sourced";
 const ARRIVAL: [&str; 3] = [field::AT, field::PAGE, field::REFERRER];
@@ -35,21 +33,21 @@ pub fn encoded<'a>(text: &'a str, name: &str) -> &'a str {
 impl Visit {
     /// Reads the shim's facts. `mint` makes the id of a visitor who has none yet. `None` where the facts hold no visit.
     pub fn recall(facts: &str, mint: impl FnOnce() -> Option<String>) -> Option<Self> {
-        let id = VisitId::parse(encoded(facts, VISIT))?;
+        let id = VisitId::parse(encoded(facts, field::VISIT_ID))?;
         let mut visitor = String::new();
-        let known = encoded(facts, VISITOR);
+        let known = encoded(facts, field::VISITOR_ID);
         let known = if known.is_empty() { mint().unwrap_or_default() } else { known.to_owned() };
-        put(&mut visitor, "", VISITOR, &known);
+        put(&mut visitor, "", field::VISITOR_ID, &known);
         let is_known = !encoded(facts, "first_at").is_empty();
-        copy(&mut visitor, field::FIRST, facts, if is_known { field::FIRST } else { "" });
+        copy(&mut visitor, field::FIRST, facts, if is_known { field::FIRST } else { field::LANDING });
         let sourced = !encoded(facts, SOURCED).is_empty();
-        copy(&mut visitor, field::TOUCH, facts, if sourced { "" } else { field::TOUCH });
+        copy(&mut visitor, field::TOUCH, facts, if sourced { field::LANDING } else { field::TOUCH });
 
         let mut fields = String::new();
         put(&mut fields, "", field::VISIT_ID, id.as_str());
         put(&mut fields, "", field::VISITOR_ID, &known);
         put(&mut fields, "", field::AUTOMATED, encoded(facts, field::AUTOMATED));
-        copy(&mut fields, field::LANDING, facts, "");
+        copy(&mut fields, field::LANDING, facts, field::LANDING);
         copy(&mut fields, field::FIRST, &visitor, field::FIRST);
         if !sourced {
             copy(&mut fields, field::TOUCH, &visitor, field::TOUCH);
@@ -96,7 +94,7 @@ mod tests {
     use tagwerk_protocol::event::Event;
     use tagwerk_protocol::source::Arrival;
 
-    const DIRECT: &str = "visit=hbshnsrle2u9bhhz&seen=9&at=7&page=https%3A%2F%2Fshop.example%2F%3Fx%3D%2526&referrer=";
+    const DIRECT: &str = "visit_id=hbshnsrle2u9bhhz&seen=9&landing_at=7&landing_page=https%3A%2F%2Fshop.example%2F%3Fx%3D%2526&landing_referrer=";
 
     fn recall(rest: &str) -> Visit {
         Visit::recall(&[DIRECT, rest].concat(), || Some("new-visitor".to_owned())).expect("a visit")
@@ -145,7 +143,7 @@ mod tests {
 
     #[test]
     fn what_is_known_of_a_visitor_is_not_replaced() {
-        let event = event("&visitor=v1&first_at=1&first_page=https%3A%2F%2Fa%2F");
+        let event = event("&visitor_id=v1&first_at=1&first_page=https%3A%2F%2Fa%2F");
         assert_eq!(event.visitor_id.as_deref(), Some("v1"));
         assert_eq!(event.first, arrival(1, "https://a/"));
     }
@@ -159,7 +157,12 @@ mod tests {
 
     #[test]
     fn facts_without_a_visit_are_none() {
-        for facts in ["", "visit=short&at=1&page=a", "revisit=hbshnsrle2u9bhhz", "visit=%68bshnsrle2u9bhhz"] {
+        for facts in [
+            "",
+            "visit_id=short&landing_at=1&landing_page=a",
+            "revisit_id=hbshnsrle2u9bhhz",
+            "visit_id=%68bshnsrle2u9bhhz",
+        ] {
             assert_eq!(Visit::recall(facts, || None), None, "{facts}");
         }
     }

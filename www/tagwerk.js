@@ -86,7 +86,7 @@ if (!stub.loaded) {
     return body + ((h / 36) | 0).toString(36) + (h % 36).toString(36);
   };
 
-  const mint = () => checked(record.get("visit") + characters(14));
+  const mint = () => checked(record.get("visit_id") + characters(14));
 
   // The click id in lower case, or nothing if it is none.
   const read = (id) => /^[a-z\d]{32}$/i.test(id) && (id = id.toLowerCase()) == checked(id.slice(0, 30)) && id;
@@ -122,13 +122,13 @@ if (!stub.loaded) {
     const page = address();
     const { referrer } = document;
     const own = source(page, referrer);
-    let known = source(get("page"), get("referrer"));
-    if (!/^\w{16}$/.test(get("visit")) || !(now - get("seen") < 18e5) || (own[0] ? own[0] != known[0] : own[1] && own[1] != known[1])) {
+    let known = source(get("landing_page"), get("landing_referrer"));
+    if (!/^\w{16}$/.test(get("visit_id")) || !(now - get("seen") < 18e5) || (own[0] ? own[0] != known[0] : own[1] && own[1] != known[1])) {
       // A visit that began before consent was given goes on as it is.
-      stored.set("visit", record ? record.get("visit") : characters(16));
-      stored.set("at", record ? record.get("at") : now);
-      stored.set("page", page);
-      stored.set("referrer", referrer.slice(0, LONGEST_URL));
+      stored.set("visit_id", record ? record.get("visit_id") : characters(16));
+      stored.set("landing_at", record ? record.get("landing_at") : now);
+      stored.set("landing_page", page);
+      stored.set("landing_referrer", referrer.slice(0, LONGEST_URL));
       known = own;
     }
     sourced = known[0] || known[1] ? 1 : "";
@@ -165,23 +165,9 @@ if (!stub.loaded) {
 
   const address = () => location.href.slice(0, LONGEST_URL);
 
-  // One event as a line (protocol/src/event.rs).
-  const line = (id, name, more) => {
-    const known = (name) => record.get(name) || "";
-    return "" + new URLSearchParams({
-      event_id: id,
-      name,
-      at: Date.now(),
-      visit_id: known("visit"),
-      visitor_id: known("visitor"),
-      page: address(),
-      automated,
-      landing_at: known("at"),
-      landing_page: known("page"),
-      landing_referrer: known("referrer"),
-      ...more,
-    });
-  };
+  // One event as a line (protocol/src/event.rs). The record's fields are named as on the wire.
+  const line = (event_id, name, more) =>
+    new URLSearchParams({ event_id, name, at: Date.now(), page: address(), automated, ...more }) + "&" + record;
 
   // Sends an event and answers its id, which is a click id.
   const emit = (name, more) => {
@@ -393,7 +379,7 @@ if (!stub.loaded) {
         mode: wasm ? "wasm" : "shim",
         ready,
         site_id: setting("site_id"),
-        visit_id: record.get("visit"),
+        visit_id: record.get("visit_id"),
         consent: agreed,
         problems: problems.slice(),
       });
@@ -440,7 +426,7 @@ if (!stub.loaded) {
           settle();
           view();
           // Another page may have begun a visit of its own meanwhile.
-          if (memory(MEMORY).includes(record.get("visit"))) {
+          if (memory(MEMORY).includes(record.get("visit_id"))) {
             record.set("seen", Date.now());
             keep();
           }
@@ -457,7 +443,7 @@ if (!stub.loaded) {
   window.tagwerk = tagwerk;
   guard(() => {
     // Only while the script runs does the document know it; a module or a tag manager leaves only its element.
-    const own = '[src*="' + setting("site_id") + '.js"]';
+    const own = '[src*="' + setting("site_id") + '"]';
     const current = document.currentScript;
     const script = current && current.matches(own) ? current : document.querySelector("script" + own);
     if (script) origin = new URL(script.src).origin;

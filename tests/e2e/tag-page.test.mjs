@@ -92,6 +92,19 @@ for (const mode of MODES) {
       if (mode === 'wasm') assert.equal(view.touch_page, `${PAGE}?utm_source=a`);
     });
 
+    it('whoever sends it, a direct visit tells the touches that are remembered', async () => {
+      await open();
+      const touch = `${PAGE}?gclid=PAID`;
+      await shop.visit(LINK, { head: `<script>localStorage.tagwerk = new URLSearchParams({
+        touch_at: 5, touch_page: '${touch}', first_at: 3, first_page: '${PAGE}?utm_source=first' });</script>
+        <script async src="${collector.script}"></script>` });
+      const { visit_id } = await shop.inspect();
+      await shop.settled();
+      const [view] = collector.events('PageView', visit_id);
+      assert.equal(view.touch_page, touch);
+      assert.equal(view.first_page, `${PAGE}?utm_source=first`);
+    });
+
     it('commands that were queued before the tag came are carried out', async () => {
       await open();
       await shop.visit(LINK, { head: `${STUB}<script>tagwerk('trigger', 'AddToCart', { value: 9.5, currency: 'EUR', items: [{ id: 1 }], email: 'a@b.example' })</script>
@@ -216,7 +229,7 @@ for (const mode of MODES) {
 
       await shop.page.evaluate(() => tagwerk('consent', 'granted'));
       await shop.settled();
-      assert.equal(await stored('visit'), visit_id);
+      assert.equal(await stored('visit_id'), visit_id);
       assert.equal(collector.events('OutboundClick', visit_id).length, 1, 'what was held back is sent');
       assert.equal(collector.events('Lead', visit_id)[0].event_id, triggered);
       assert.equal(collector.events('PageView', visit_id).length, 1);

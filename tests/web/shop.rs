@@ -28,7 +28,7 @@ pub(crate) fn settings(existing: Existing) -> String {
 
 /// The shim's facts, with more of them.
 pub(crate) fn facts(more: &str) -> String {
-    format!("visit={VISIT}&seen=2&at=1&page=https%3A%2F%2Fshop.example%2F&referrer=&{more}")
+    format!("visit_id={VISIT}&seen=2&landing_at=1&landing_page=https%3A%2F%2Fshop.example%2F&landing_referrer=&{more}")
 }
 
 /// Starts the tag on an empty page.

@@ -16,7 +16,7 @@ fn a_new_visitor_gets_an_id_and_its_first_arrival_is_remembered() {
     let remembered = tagwerk_tag::start(&shop::settings(Existing::Keep), &shop::facts("sourced=1")).expect("fields");
     let fields: Vec<(String, String)> = form::pairs(&remembered).collect();
     let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["visitor", "first_at", "first_page", "touch_at", "touch_page"]);
+    assert_eq!(names, ["visitor_id", "first_at", "first_page", "touch_at", "touch_page"]);
     assert_eq!(fields[0].1.len(), 16);
     let again = tagwerk_tag::start(&shop::settings(Existing::Keep), &shop::facts(&remembered)).expect("fields");
     assert_eq!(again, remembered);
@@ -24,7 +24,7 @@ fn a_new_visitor_gets_an_id_and_its_first_arrival_is_remembered() {
 
 #[wasm_bindgen_test]
 fn an_event_carries_the_visitor_and_what_the_page_gave_it() {
-    shop::start("visitor=v1&touch_at=0&touch_page=https%3A%2F%2Fold%2F&automated=1");
+    shop::start("visitor_id=v1&touch_at=0&touch_page=https%3A%2F%2Fold%2F&automated=1");
     let line = tagwerk_tag::command("event", "Lead & more", shop::PAGE, "attribute.value=1%2C5").expect("a line");
     let event = Event::from_line(&line).expect("an event");
     assert_eq!(event.name, "Lead & more");
