@@ -1,0 +1,182 @@
+//! Changing settings: a JSON merge patch is checked, its secrets are sealed, and nothing is changed where a key cannot be.
+
+use super::{BASE_URL, COMMON, ENABLED, Field, GROUP_SECRET, MASK, PLATFORMS, SettingsError, SiteSettings};
+use super::{fields, is_secret};
+use crate::groups::Groups;
+use crate::vault::Vault;
+use serde_json::{Map, Value};
+use tagwerk_protocol::money::Currency;
+use tagwerk_protocol::settings::SEPARATORS;
+
+/// Changes stored settings by a JSON merge patch (RFC 7396): new secrets are sealed, everything is checked.
+///
+/// # Errors
+/// Names the key and says what could stand there; nothing is changed then.
+pub fn patch(
+    site_id: &str,
+    stored: &Value,
+    mut change: Value,
+    groups: &Groups,
+    vault: &Vault,
+) -> Result<Value, SettingsError> {
+    if !change.is_object() {
+        return Err(SettingsError::Invalid("a change of settings is a JSON object".into()));
+    }
+    refuse_lists_for_tables(&change).map_err(SettingsError::Invalid)?;
+    let mut settings = stored.clone();
+    forget_credentials_of_another_base_url(&mut settings, &change);
+    seal_secrets(site_id, &mut change, vault)?;
+    json_patch::merge(&mut settings, &change);
+    check(&SiteSettings::read(&settings)?, groups).map_err(SettingsError::Invalid)?;
+    Ok(settings)
+}
+
+/// What is a table must be written as one: a list in its place would be read by position, and its secrets not be seen.
+fn refuse_lists_for_tables(change: &Value) -> Result<(), String> {
+    let is_table = |value: &Value| value.is_object() || value.is_null();
+    for key in ["consent", "privacy", "autoscan", "groups", "platforms"] {
+        let Some(value) = change.get(key) else { continue };
+        if !is_table(value) {
+            return Err(format!("{key}: must be an object"));
+        }
+        let holds_tables = key == "groups" || key == "platforms";
+        for (name, item) in value.as_object().into_iter().flatten().filter(|_| holds_tables) {
+            if !is_table(item) {
+                return Err(format!("{key}.{name}: must be an object"));
+            }
+        }
+    }
+    match change.get("types").and_then(Value::as_array) {
+        Some(types) if !types.iter().all(Value::is_object) => Err("types: each must be an object".into()),
+        _ => Ok(()),
+    }
+}
+
+/// A token must not travel to an address it was not entered for.
+fn forget_credentials_of_another_base_url(settings: &mut Value, change: &Value) {
+    let Some(platforms) = change.get("platforms").and_then(Value::as_object) else { return };
+    for (name, platform) in platforms {
+        let kept = settings.pointer_mut(&format!("/platforms/{name}")).and_then(Value::as_object_mut);
+        if let (Some(kept), Some(base_url)) = (kept, platform.get(BASE_URL))
+            && kept.get(BASE_URL).unwrap_or(&Value::Null) != base_url
+        {
+            let credentials = fields(name).unwrap_or_default();
+            kept.retain(|field, _| !credentials.iter().any(|(name, _)| name == field));
+        }
+    }
+}
+
+fn seal_secrets(site_id: &str, change: &mut Value, vault: &Vault) -> Result<(), SettingsError> {
+    for (list, is_secret) in [
+        ("groups", (|_, field| field == GROUP_SECRET) as fn(&str, &str) -> bool),
+        ("platforms", is_secret as fn(&str, &str) -> bool),
+    ] {
+        let Some(list_value) = change.get_mut(list).and_then(Value::as_object_mut) else { continue };
+        for (name, item) in list_value.iter_mut() {
+            let Some(item) = item.as_object_mut() else { continue };
+            item.retain(|field, value| !(is_secret(name, field) && value == MASK));
+            for (field, value) in item.iter_mut() {
+                if let (true, Value::String(secret)) = (is_secret(name, field), &value) {
+                    *value = vault.seal_text(&place(site_id, list, name, field), secret)?.into();
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where a secret belongs; what is sealed for one place opens at no other.
+fn place(site_id: &str, list: &str, name: &str, field: &str) -> String {
+    format!("settings/{site_id}/{list}/{name}/{field}")
+}
+
+fn check(settings: &SiteSettings, groups: &Groups) -> Result<(), String> {
+    for origin in &settings.origins {
+        if url::Url::parse(origin).map(|url| url.origin().ascii_serialization()).as_ref() != Ok(origin) {
+            return Err(format!("origins: \"{origin}\" must be like https://shop.example, without a path"));
+        }
+    }
+    check_currency("reporting_currency", settings.reporting_currency.as_deref())?;
+    if settings.privacy.keep_days == 0 {
+        return Err("privacy.keep_days: must be at least 1".into());
+    }
+    check_hosts("autoscan.hosts", &settings.autoscan.hosts)?;
+    for (name, group) in &settings.groups {
+        if groups.get(name).is_none() {
+            return Err(format!("groups.{name}: there is no such group; there are {}", groups.names()));
+        }
+        check_currency(&format!("groups.{name}.currency"), group.currency.as_deref())?;
+        check_hosts(&format!("groups.{name}.hosts"), &group.hosts)?;
+        if let Some(sender) = group.senders.iter().find(|sender| sender.parse::<std::net::IpAddr>().is_err()) {
+            return Err(format!("groups.{name}.senders: \"{sender}\" must be an IP address"));
+        }
+    }
+    for (index, kind) in settings.types.iter().enumerate() {
+        if kind.name.is_empty() || settings.types.iter().take(index).any(|earlier| earlier.name == kind.name) {
+            return Err(format!("types: the name \"{}\" must be there, and once", kind.name));
+        }
+    }
+    settings.platforms.iter().try_for_each(|(name, platform)| check_platform(name, platform))
+}
+
+fn check_platform(name: &str, platform: &Map<String, Value>) -> Result<(), String> {
+    let Some(fields) = fields(name) else {
+        let known = PLATFORMS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        return Err(format!("platforms.{name}: there is no such platform; there are {known}"));
+    };
+    for (field, value) in platform {
+        let kind = fields.iter().find(|(known, _)| known == field).map(|(_, kind)| *kind);
+        let kind = kind.or_else(|| COMMON.contains(&field.as_str()).then_some(Field::Text));
+        let fits = match (kind, value) {
+            (_, Value::Null) | (Some(Field::Text | Field::Secret), Value::String(_)) => true,
+            (Some(Field::Table), Value::Object(table)) => table.values().all(Value::is_string),
+            (None, Value::Bool(_)) if field == ENABLED => true,
+            (None, _) if field != ENABLED => {
+                let known =
+                    fields.iter().map(|(name, _)| *name).chain([ENABLED]).chain(COMMON).collect::<Vec<_>>().join(", ");
+                return Err(format!("platforms.{name}: unknown field `{field}`, expected one of {known}"));
+            }
+            _ => false,
+        };
+        if !fits {
+            let wanted = match kind {
+                Some(Field::Table) => "a table of texts",
+                Some(_) => "a text",
+                None => "true or false",
+            };
+            return Err(format!("platforms.{name}.{field}: must be {wanted}"));
+        }
+        let is_http = |text: &str| url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        if field == BASE_URL && value.as_str().is_some_and(|text| !is_http(text)) {
+            return Err(format!("platforms.{name}.{field}: must be an http or https URL"));
+        }
+    }
+    Ok(())
+}
+
+fn check_currency(key: &str, code: Option<&str>) -> Result<(), String> {
+    match code {
+        Some(code) if Currency::parse(code).is_none() => {
+            Err(format!("{key}: \"{code}\" must be a code of three letters"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_hosts(key: &str, hosts: &[String]) -> Result<(), String> {
+    let is_host = |host: &str| {
+        !host.is_empty()
+            && host.to_ascii_lowercase() == *host
+            && !host.contains(SEPARATORS)
+            && !host.contains(['/', '@', '?', '#', ' '])
+            && !host.ends_with('.')
+            // A host beyond ASCII is matched as what it stands for in a URL.
+            && url::Host::parse(host).is_ok_and(|parsed| parsed.to_string() == *host)
+    };
+    match hosts.iter().find(|host| !is_host(host)) {
+        Some(host) => {
+            Err(format!("{key}: \"{host}\" must be a bare host name or address in lower case, without a port"))
+        }
+        None => Ok(()),
+    }
+}
