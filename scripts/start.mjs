@@ -1,6 +1,5 @@
 // `npm start`: sets up, builds, and runs the server with its demo site until Ctrl-C.
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { serverStep, tagStep } from './build.mjs';
@@ -12,9 +11,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 async function serve() {
   process.env.TAGWERK_DATA_DIR ||= join(root, 'data');
-  // The demo's offer page sends postbacks to the server itself, and a first trial's platform may be a local stand-in.
+  // On a first trial, whatever the server sends to may be a local stand-in.
   process.env.TAGWERK_ALLOW_PRIVATE_TARGETS ||= '1';
-  mkdirSync(process.env.TAGWERK_DATA_DIR, { recursive: true });
 
   const server = spawn(join(root, 'target', 'release', 'tagwerk'), ['serve', '--demo', ...process.argv.slice(2)], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
   // The server drains what it accepted and ends by itself; we stay until it has.

@@ -44,8 +44,6 @@ pub struct Entry {
     pub identity: String,
     /// The tracking group.
     pub group: String,
-    /// When it happened.
-    pub at: i64,
     /// Sale or not.
     pub transaction_type: TransactionType,
     /// The network's transaction.
@@ -150,7 +148,6 @@ mod tests {
             id: id.into(),
             identity: id.into(),
             group: "network".into(),
-            at: 0,
             transaction_type: kind,
             transaction_id: Some(format!("t-{id}")),
             order_id: None,

@@ -174,7 +174,7 @@ impl Books<'_> {
     fn tied(&self, tie: &Tie) -> Result<Vec<Entry>, Failure> {
         let (condition, one, two) = tie.condition();
         let sql = format!(
-            "SELECT id, identity, at, transaction_type, transaction_id, order_id, product_id, click_id, value, value_decimals
+            "SELECT id, identity, transaction_type, transaction_id, order_id, product_id, click_id, value, value_decimals
              FROM conversions WHERE site_id = ?1 AND tracking_group = ?2 AND {condition}"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
@@ -187,7 +187,6 @@ impl Books<'_> {
             id: row.get("id")?,
             identity: row.get("identity")?,
             group: self.group.to_owned(),
-            at: row.get("at")?,
             transaction_type: transaction_type(row)?,
             transaction_id: row.get("transaction_id")?,
             order_id: row.get("order_id")?,
