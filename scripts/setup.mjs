@@ -94,7 +94,7 @@ async function pack(say) {
   return `${version()} installed`;
 }
 
-/** Installs a tool without optimizing it: that takes a third of the time, and the tool's own work is a second or two here. */
+/** Installs a tool without optimizing it: that takes less than half the time, and the tool's own work is a second or two here. */
 async function install(folder, what) {
   const env = { ...process.env, CARGO_PROFILE_DEV_DEBUG: '0' };
   await run('cargo', ['install', ...what, '--debug', '--root', folder, '--force'], { env });
