@@ -71,7 +71,7 @@ pub(crate) fn target(href: &str, base: &str) -> Option<Target> {
     let url = Url::new_with_base(href, base).ok()?;
     let host = url.hostname();
     let host = host.strip_suffix('.').unwrap_or(&host).to_owned();
-    url.protocol().starts_with("http").then(|| Target { host, path: url.pathname() })
+    matches!(url.protocol().as_str(), "http:" | "https:").then(|| Target { host, path: url.pathname() })
 }
 
 /// Changes a link's address.
