@@ -1,7 +1,7 @@
 // How many postbacks a second the release server makes durable, how long each takes, and the memory that takes.
 // Writes bench/server.md. `npm run bench:server -- 200000` measures that many postbacks instead of 50,000.
 import { spawn } from 'node:child_process';
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { availableParallelism, cpus, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -101,7 +101,7 @@ function syncTime(folder) {
   const times = Float64Array.from({ length: 200 }, () => {
     const since = performance.now();
     writeSync(file, block);
-    fdatasyncSync(file);
+    fsyncSync(file);
     return performance.now() - since;
   }).sort();
   closeSync(file);
@@ -122,8 +122,21 @@ async function stored(url, site) {
   return count;
 }
 
+function one(number, digits = 1) {
+  return number.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** A sentence on what limits the rate, where the numbers show it: one thread writes, and it was the busiest. */
+function limit({ thread, seconds, count }) {
+  if (thread.name !== 'store-writer') return '';
+  const each = one((1000 * thread.share * seconds) / count, 2);
+  return `What limits it: the one thread that writes. It computes ${each} ms for each postback and commits all that has come in the meantime, at most
+${CONNECTIONS} postbacks here, in one transaction; for the rest of the time it waits for the disk.
+
+`;
+}
+
 function report(facts) {
-  const one = (number, digits = 1) => number.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
   return `# Durable postbacks per second
 
 Written by \`npm run bench:server\`. The release server on an empty database, the load generator on the same machine: ${CONNECTIONS} keep-alive
@@ -140,9 +153,9 @@ commit is on disk (\`synchronous=FULL\`). ${facts.count.toLocaleString('en')} po
 | processor cores used by the server | ${one(facts.serverCores, 2)} |
 | of that, its busiest thread (\`${facts.thread.name}\`) | ${one(facts.thread.share, 2)} |
 | processor cores used by the load generator | ${one(facts.loadCores, 2)} |
-| one 4 kB write and fdatasync on that disk, median | ${one(facts.sync, 2)} ms |
+| one 4 kB write and fsync on that disk, median | ${one(facts.sync, 2)} ms |
 
-Machine: ${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${one(totalmem() / 2 ** 30, 0)} GB, ${platform()}, Node ${process.versions.node}.
+${limit(facts)}Machine: ${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${one(totalmem() / 2 ** 30, 0)} GB, ${platform()}, Node ${process.versions.node}.
 `;
 }
 
