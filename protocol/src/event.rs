@@ -24,6 +24,8 @@ pub const MAX_NAME: usize = 64;
 pub const MAX_TEXT: usize = 8192;
 /// Most attributes of one event.
 pub const MAX_ATTRIBUTES: usize = 50;
+/// Most cookies of one event.
+pub const MAX_COOKIES: usize = 50;
 
 /// One thing the tag saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +54,8 @@ pub struct Event {
     pub click: Option<Click>,
     /// What `trigger` was given.
     pub attributes: Vec<(String, String)>,
+    /// The ad platforms' own cookies, as they stood in the page.
+    pub cookies: Vec<(String, String)>,
     /// Whether the browser says that it is driven by a program.
     pub automated: bool,
 }
@@ -148,6 +152,8 @@ pub mod field {
     pub const FOREIGN: &str = "foreign";
     /// Prefix of attributes.
     pub const ATTRIBUTE: &str = "attribute.";
+    /// Prefix of the ad platforms' cookies.
+    pub const COOKIE: &str = "cookie.";
     /// See [`super::Event::automated`]: `1`.
     pub const AUTOMATED: &str = "automated";
 }
@@ -209,8 +215,10 @@ impl Event {
         }
         put(field::AUTOMATED, if self.automated { "1" } else { "" });
         // An attribute may well be empty; whoever triggered the event meant to say so.
-        for (name, value) in &self.attributes {
-            form::push(&mut line, &[field::ATTRIBUTE, name].concat(), value);
+        for (prefix, list) in [(field::ATTRIBUTE, &self.attributes), (field::COOKIE, &self.cookies)] {
+            for (name, value) in list {
+                form::push(&mut line, &[prefix, name].concat(), value);
+            }
         }
         line
     }
@@ -254,12 +262,10 @@ impl Event {
         } else {
             None
         };
-        let attributes = fields
-            .0
-            .iter()
-            .filter_map(|(name, value)| name.strip_prefix(field::ATTRIBUTE).map(|name| (cut(name), cut(value))))
-            .take(MAX_ATTRIBUTES)
-            .collect();
+        let below = |prefix: &str, most: usize| {
+            let cut_both = |(name, value): &(String, String)| Some((cut(name.strip_prefix(prefix)?), cut(value)));
+            fields.0.iter().filter_map(cut_both).take(most).collect()
+        };
         Ok(Self {
             event_id: identifier(&fields.needed(field::EVENT_ID)?, field::EVENT_ID)?,
             name,
@@ -272,7 +278,8 @@ impl Event {
             first: fields.arrival(field::FIRST)?,
             click_id,
             click,
-            attributes,
+            attributes: below(field::ATTRIBUTE, MAX_ATTRIBUTES),
+            cookies: below(field::COOKIE, MAX_COOKIES),
             automated: fields.get(field::AUTOMATED) == Some("1"),
         })
     }
@@ -348,6 +355,7 @@ mod tests {
                 foreign: true,
             }),
             attributes: vec![("value".into(), "1.50".into())],
+            cookies: vec![("_fbp".into(), "fb.1.1694086440415.652523550".into())],
             automated: true,
         }
     }

@@ -31,6 +31,20 @@ pub struct TagSettings {
     pub rules: LinkRules,
     /// Ad click id parameters, in the spelling of `clicks.toml`.
     pub clicks: Vec<String>,
+    /// Whether Global Privacy Control counts as a refusal.
+    pub gpc: bool,
+    /// Names of the ad platforms' cookies that are read, in the spelling of `clicks.toml`; a trailing `*` stands for any ending.
+    pub cookies: Vec<String>,
+    /// How the page's own pixels are called: one `function events template` each (docs/protocol.md).
+    pub pixels: Vec<String>,
+    /// Where links are sent that may be cloaked; empty where AutoScan is off.
+    pub scan: String,
+    /// Hosts whose links may be cloaked.
+    pub scan_hosts: Vec<String>,
+    /// Path of the JavaScript of the inspection module.
+    pub inspect: String,
+    /// Path of the WebAssembly of the inspection module.
+    pub inspect_wasm: String,
 }
 
 /// When the tag may store and send.
@@ -68,6 +82,13 @@ mod field {
     pub(super) const EXISTING: &str = "existing";
     pub(super) const GROUP: &str = "group";
     pub(super) const CLICKS: &str = "clicks";
+    pub(super) const GPC: &str = "gpc";
+    pub(super) const COOKIES: &str = "cookies";
+    pub(super) const PIXEL: &str = "pixel";
+    pub(super) const SCAN: &str = "scan";
+    pub(super) const SCAN_HOSTS: &str = "scan_hosts";
+    pub(super) const INSPECT: &str = "inspect";
+    pub(super) const INSPECT_WASM: &str = "inspect_wasm";
 }
 
 /// Between the parts of a group: name, sub-id, hosts, paths. No host, path or parameter name holds it.
@@ -106,6 +127,15 @@ impl TagSettings {
             );
         }
         put(field::CLICKS, &self.clicks.join(&ITEM.to_string()));
+        put(field::GPC, flag(self.gpc));
+        put(field::COOKIES, &self.cookies.join(&ITEM.to_string()));
+        for pixel in &self.pixels {
+            put(field::PIXEL, pixel);
+        }
+        put(field::SCAN, &self.scan);
+        put(field::SCAN_HOSTS, &self.scan_hosts.join(&ITEM.to_string()));
+        put(field::INSPECT, &self.inspect);
+        put(field::INSPECT_WASM, &self.inspect_wasm);
         text
     }
 
@@ -129,6 +159,13 @@ impl TagSettings {
                 }
                 field::DECORATE_WITHOUT => settings.decorate_without = value == "1",
                 field::CLICKS => settings.clicks = items(&value),
+                field::GPC => settings.gpc = value == "1",
+                field::COOKIES => settings.cookies = items(&value),
+                field::PIXEL => settings.pixels.push(value),
+                field::SCAN => settings.scan = value,
+                field::SCAN_HOSTS => settings.scan_hosts = items(&value),
+                field::INSPECT => settings.inspect = value,
+                field::INSPECT_WASM => settings.inspect_wasm = value,
                 _ => {}
             }
         }
@@ -194,6 +231,13 @@ mod tests {
                 existing: Existing::Replace,
             },
             clicks: vec!["gclid".into(), "ScCid".into()],
+            gpc: true,
+            cookies: vec!["_fbp".into(), "_gac_*".into()],
+            pixels: vec![r#"fbq * ["trackCustom","{event}",{},{"eventID":"{event_id}"}]"#.into()],
+            scan: "/abcDEF123456/scan".into(),
+            scan_hosts: vec!["shop.example".into()],
+            inspect: "/assets/inspect.1.js".into(),
+            inspect_wasm: "/assets/inspect.2.wasm".into(),
         };
         assert_eq!(TagSettings::from_text(&settings.to_text()), settings);
     }

@@ -29,5 +29,6 @@ pub fn settings(app: &App, site_id: &str, settings: &SiteSettings) -> TagSetting
             },
         },
         clicks: app.clicks.params(),
+        ..TagSettings::default()
     }
 }

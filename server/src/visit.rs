@@ -74,6 +74,7 @@ mod tests {
             click_id: None,
             click: None,
             attributes: vec![],
+            cookies: vec![],
             automated: false,
         }
     }

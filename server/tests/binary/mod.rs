@@ -165,6 +165,7 @@ pub(crate) fn page_view(visit_id: &VisitId) -> Event {
         click_id: None,
         click: None,
         attributes: Vec::new(),
+        cookies: Vec::new(),
         automated: false,
     }
 }

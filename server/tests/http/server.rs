@@ -214,6 +214,7 @@ pub(crate) fn visit_with_click() -> (Event, Event) {
         click_id: None,
         click: None,
         attributes: vec![],
+        cookies: vec![],
         automated: false,
         visit_id,
     };

@@ -71,6 +71,7 @@ pub(crate) fn page_view(visit_id: &VisitId) -> ReceivedEvent {
         click_id: None,
         click: None,
         attributes: Vec::new(),
+        cookies: Vec::new(),
         automated: false,
     })
 }
