@@ -1,14 +1,14 @@
 //! What the tag reports: `POST /{site_id}/event`, one event a line.
 
+use super::cors::{cors, settings};
 use super::error::Error;
 use super::request::{self, address, country, header_text, network};
-use crate::app::{App, SharedApp, row_id};
-use crate::settings::SiteSettings;
+use crate::app::{SharedApp, row_id};
 use crate::store::{Millis, ReceivedEvent};
 use crate::visit::{self, Request};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use governor::clock::DefaultClock;
 use governor::state::keyed::DashMapStateStore;
@@ -43,49 +43,6 @@ pub async fn receive(
         Err(error) => error.into_response(),
     };
     Ok((cors, answer).into_response())
-}
-
-/// Answers a browser that asks before it sends.
-///
-/// # Errors
-/// There is no such site, or it does not accept this origin.
-pub async fn preflight(
-    State(app): State<SharedApp>,
-    Path(site_id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Error> {
-    let cors = cors(&settings(&app, &site_id).await?, &headers)?;
-    let allowed = [
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "POST"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"),
-        (header::ACCESS_CONTROL_MAX_AGE, "86400"),
-    ];
-    Ok((StatusCode::NO_CONTENT, cors, allowed).into_response())
-}
-
-async fn settings(app: &App, site_id: &str) -> Result<SiteSettings, Error> {
-    match app.store.site(site_id).await? {
-        Some(site) => Ok(SiteSettings::of(&site)?),
-        None => Err(Error::NotFound("unknown site id; copy the snippet from the dashboard again".into())),
-    }
-}
-
-/// Which origin may read the answer: any, without cookies, where the site lists none; else those it lists, with cookies.
-fn cors(settings: &SiteSettings, headers: &HeaderMap) -> Result<[(HeaderName, HeaderValue); 3], Error> {
-    let origin = header_text(headers, header::ORIGIN);
-    let (allowed, credentials) = match origin {
-        _ if settings.origins.is_empty() => ("*", "false"),
-        None => ("null", "false"),
-        Some(origin) if settings.origins.iter().any(|known| known == origin) => (origin, "true"),
-        Some(origin) => {
-            return Err(Error::Forbidden(format!("{origin} is not among this site's origins; add it in its settings")));
-        }
-    };
-    Ok([
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_str(allowed).map_err(Error::broken)?),
-        (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static(credentials)),
-        (header::VARY, HeaderValue::from_static("origin")),
-    ])
 }
 
 /// A clock that is out of all range says nothing: then the receipt counts.

@@ -8,6 +8,7 @@ use axum::routing::{get, post};
 
 pub mod api;
 pub mod collect;
+pub mod cors;
 pub mod dashboard;
 pub mod demo;
 pub mod error;
@@ -28,7 +29,7 @@ pub fn router(app: SharedApp) -> Router {
     let mut routes = Router::new()
         // The tag, from pages.
         .route("/assets/{name}", get(tag::asset))
-        .route(&event_path, post(event::receive).options(event::preflight))
+        .route(&event_path, post(event::receive).options(cors::preflight))
         // Affiliate networks.
         .route("/{id}/collect/{*group}", get(collect::receive).post(collect::receive))
         // The operator's machines.
