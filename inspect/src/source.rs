@@ -1,0 +1,44 @@
+//! Where the visitor came from, as the record tells it. Pure.
+
+use crate::facts::value;
+use crate::report::{Arrival, Source, Values};
+use tagwerk_protocol::event::field;
+use tagwerk_protocol::source;
+
+/// Reads the record's arrivals; `params` are the ad platforms' click id parameters.
+pub fn source(record: &str, params: &[String]) -> Source {
+    let (landing, is_sourced) = arrival(record, field::LANDING, params).unzip();
+    let first = arrival(record, field::FIRST, params).map(|(arrival, _)| arrival);
+    let touch = arrival(record, field::TOUCH, params).map(|(arrival, _)| arrival);
+    let last = landing.clone().filter(|_| is_sourced == Some(true)).or(touch);
+    let counts = last.clone();
+    Source {
+        utm: counts.as_ref().map(|arrival| arrival.utm.clone()).unwrap_or_default(),
+        click_ids: counts.as_ref().map(|arrival| arrival.click_ids.clone()).unwrap_or_default(),
+        referrer: counts.and_then(|arrival| arrival.referrer),
+        landing,
+        first,
+        last,
+    }
+}
+
+/// The arrival with that prefix, and whether it has a source.
+fn arrival(record: &str, prefix: &str, params: &[String]) -> Option<(Arrival, bool)> {
+    let get = |name: &str| value(record, &[prefix, name].concat());
+    let arrival = source::Arrival {
+        at: get(field::AT).and_then(|at| at.parse().ok()).unwrap_or_default(),
+        page: get(field::PAGE)?,
+        referrer: get(field::REFERRER).unwrap_or_default(),
+    };
+    let read = source::read(&arrival.page, params);
+    let is_sourced = arrival.has_source(params);
+    let row = Arrival {
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^53")]
+        at: arrival.at as f64,
+        page: arrival.page,
+        referrer: Some(arrival.referrer).filter(|referrer| !referrer.is_empty()),
+        utm: Values::from_iter(read.utm),
+        click_ids: Values::from_iter(read.click_ids),
+    };
+    Some((row, is_sourced))
+}

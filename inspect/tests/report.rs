@@ -1,0 +1,87 @@
+//! The whole report on a page that has something of everything. `report.json` is what it is; `www/tagwerk.d.ts`, the report
+//! without WebAssembly (`plain.js`) and the report in a browser are held against the same file.
+
+#![allow(clippy::expect_used, reason = "a test says what must hold by failing")]
+
+mod sample;
+
+use serde_json::Value;
+use tagwerk_inspect::link::Found;
+use tagwerk_inspect::{Facts, Report, report};
+use tagwerk_protocol::href;
+
+fn facts() -> Facts {
+    serde_json::from_str(sample::FACTS).expect("the facts")
+}
+
+fn sample_report(facts: Facts) -> Report {
+    let found = sample::LINKS.map(|(kind, href, text, group)| {
+        let target = href::target(href, "https://shop.example/");
+        Found {
+            kind,
+            href: href.to_owned(),
+            address: target.as_ref().map(|target| format!("https://{}{}", target.host, target.path)),
+            target,
+            group: group.map(str::to_owned),
+            rel: None,
+            text: text.to_owned(),
+            fields: Vec::new(),
+        }
+    });
+    report(facts, found, |function| sample::FUNCTIONS.contains(&function))
+}
+
+#[test]
+fn the_report_is_as_written_down() {
+    let report = serde_json::to_value(sample_report(facts())).expect("a report");
+    let written: Value = serde_json::from_str(sample::REPORT).expect("the report");
+    assert_eq!(report, written, "the report is\n{report:#}");
+}
+
+#[test]
+fn a_direct_visit_is_credited_to_the_touch_before_it() {
+    let mut facts = facts();
+    facts.record = "visit_id=hbshnsrle2u9bhhz&landing_at=9&landing_page=https%3A%2F%2Fshop.example%2F&\
+                    touch_at=1&touch_page=https%3A%2F%2Fshop.example%2F%3Fgclid%3Dx"
+        .to_owned();
+    let source = sample_report(facts).source;
+    assert_eq!(source.click_ids.get("gclid").map(String::as_str), Some("x"));
+    assert!(source.landing.is_some_and(|landing| landing.click_ids.is_empty()));
+    assert!(source.last.is_some_and(|last| last.page.ends_with("gclid=x")));
+    assert_eq!(source.first, None);
+}
+
+#[test]
+fn a_visit_without_any_source_has_none() {
+    let mut facts = facts();
+    facts.record = "visit_id=hbshnsrle2u9bhhz&landing_at=9&landing_page=https%3A%2F%2Fshop.example%2F".to_owned();
+    let source = sample_report(facts).source;
+    assert!(source.utm.is_empty() && source.click_ids.is_empty() && source.last.is_none());
+}
+
+#[test]
+fn what_does_not_read_is_a_problem_and_nothing_else() {
+    let facts = Facts {
+        settings: "pixel=fbq".to_owned(),
+        outbox: "name=Lost".to_owned(),
+        cloaked: vec!["reason=no+address".to_owned()],
+        ..Facts::default()
+    };
+    let report = sample_report(facts);
+    assert_eq!(
+        report.problems,
+        [
+            "no tracking group is active, so that only links with the token get click ids",
+            "an event's line does not read: the event has no at",
+            "a pixel's call does not read: fbq",
+        ]
+    );
+    assert!(report.events.is_empty() && report.pixels.is_empty() && report.cloaked.is_empty());
+}
+
+#[test]
+fn an_older_shim_s_facts_are_enough() {
+    let facts: Facts = serde_json::from_str(r#"{"mode":"shim","later":1}"#).expect("facts");
+    let report = sample_report(facts);
+    assert_eq!((report.mode.as_str(), report.visit_id), ("shim", None));
+}
