@@ -43,7 +43,14 @@ fn groups(folder: &Path) -> Result<String, Box<dyn std::error::Error>> {
 /// The built tag, or its absence: a checkout compiles without it, and `serve` says how to build it.
 fn tag(dist: &Path) -> Result<String, Box<dyn std::error::Error>> {
     let mut code = String::new();
-    for (name, file) in [("SHIM", "tagwerk.js"), ("GLUE", "tag.js"), ("WASM", "tag.wasm")] {
+    let files = [
+        ("SHIM", "tagwerk.js"),
+        ("GLUE", "tag.js"),
+        ("WASM", "tag.wasm"),
+        ("INSPECT", "inspect.js"),
+        ("INSPECT_WASM", "inspect.wasm"),
+    ];
+    for (name, file) in files {
         let file = dist.join(file);
         println!("cargo::rerun-if-changed={}", file.display());
         let value = if file.exists() { format!("Some(include_bytes!({file:?}))") } else { "None".to_owned() };

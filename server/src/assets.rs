@@ -1,4 +1,4 @@
-//! The built tag as it is served: shim, glue and WebAssembly, compressed once.
+//! The built tag as it is served: shim, glue and WebAssembly, and those of the inspection module, compressed once.
 
 use sha2::{Digest, Sha256};
 use std::io::Write;
@@ -46,6 +46,8 @@ pub struct Assets {
     shim: String,
     glue: (String, Asset),
     wasm: (String, Asset),
+    inspect: (String, Asset),
+    inspect_wasm: (String, Asset),
 }
 
 impl Assets {
@@ -54,27 +56,34 @@ impl Assets {
     /// # Errors
     /// The server was built without it; the message says what to run.
     pub fn embedded() -> Result<Self, String> {
-        let (Some(shim), Some(glue), Some(wasm)) = (built::SHIM, built::GLUE, built::WASM) else {
+        let (Some(shim), Some(glue), Some(wasm), Some(inspect), Some(inspect_wasm)) =
+            (built::SHIM, built::GLUE, built::WASM, built::INSPECT, built::INSPECT_WASM)
+        else {
             return Err("this server was built without the tag; run `npm run build` and build it again".into());
         };
         let shim = String::from_utf8(shim.to_vec()).map_err(|error| format!("the built shim is not UTF-8: {error}"))?;
         if !shim.contains(SETTINGS_MARK) {
             return Err(format!("the built shim has no place for the settings ({SETTINGS_MARK})"));
         }
-        let named = |ending: &str, content_type, bytes: &[u8]| {
+        const JS: (&str, &str) = ("js", "text/javascript; charset=utf-8");
+        const WASM: (&str, &str) = ("wasm", "application/wasm");
+        let named = |stem: &str, (ending, content_type), bytes: &[u8]| {
             let asset = Asset::new(content_type, bytes.to_vec()).map_err(|error| error.to_string())?;
-            Ok::<_, String>((format!("tag.{}.{ending}", hash(bytes)), asset))
+            Ok::<_, String>((format!("{stem}.{}.{ending}", hash(bytes)), asset))
         };
         Ok(Self {
             shim,
-            glue: named("js", "text/javascript; charset=utf-8", glue)?,
-            wasm: named("wasm", "application/wasm", wasm)?,
+            glue: named("tag", JS, glue)?,
+            wasm: named("tag", WASM, wasm)?,
+            inspect: named("inspect", JS, inspect)?,
+            inspect_wasm: named("inspect", WASM, inspect_wasm)?,
         })
     }
 
     /// The asset of that name.
     pub fn get(&self, name: &str) -> Option<&Asset> {
-        [&self.glue, &self.wasm].into_iter().find(|(known, _)| known == name).map(|(_, asset)| asset)
+        let all = [&self.glue, &self.wasm, &self.inspect, &self.inspect_wasm];
+        all.into_iter().find(|(known, _)| known == name).map(|(_, asset)| asset)
     }
 
     /// The name of the JavaScript glue.
@@ -85,6 +94,16 @@ impl Assets {
     /// The name of the WebAssembly part.
     pub fn wasm(&self) -> &str {
         &self.wasm.0
+    }
+
+    /// The name of the inspection module's JavaScript.
+    pub fn inspect(&self) -> &str {
+        &self.inspect.0
+    }
+
+    /// The name of the inspection module's WebAssembly.
+    pub fn inspect_wasm(&self) -> &str {
+        &self.inspect_wasm.0
     }
 
     /// The shim with a site's settings in it.

@@ -13,6 +13,8 @@ pub fn settings(app: &App, site_id: &str, settings: &SiteSettings) -> TagSetting
         event: app.config.event_path.replace("{site_id}", site_id),
         glue: format!("/assets/{}", app.assets.glue()),
         wasm: format!("/assets/{}", app.assets.wasm()),
+        inspect: format!("/assets/{}", app.assets.inspect()),
+        inspect_wasm: format!("/assets/{}", app.assets.inspect_wasm()),
         origin: app.public_url.clone(),
         credentials: !settings.origins.is_empty(),
         consent: match settings.consent.mode {
