@@ -9,6 +9,7 @@ const CHECKS = [
   ['formatting', 'cargo', ['fmt', '--all', '--check']],
   ['lints, native', 'cargo', ['clippy', '--workspace', '--all-targets', '--', '-D', 'warnings']],
   ['lints, WebAssembly', 'cargo', ['clippy', '-p', 'tagwerk-tag', '--target', 'wasm32-unknown-unknown', '--all-targets', '--', '-D', 'warnings']],
+  ['lints, inspection', 'cargo', ['clippy', '-p', 'tagwerk-inspect', '--target', 'wasm32-unknown-unknown', '--all-targets', '--', '-D', 'warnings']],
   ['size budget', process.execPath, ['scripts/size.mjs', '--check']],
 ];
 

@@ -11,8 +11,8 @@ import { Tally } from './tally.mjs';
 const STAGES = [
   {
     name: 'scripts',
-    about: 'the scripts of this repository',
-    command: () => ['node', ['--test', '--test-reporter=spec', ...tests('scripts')]],
+    about: 'the scripts of this repository, the types of the tag, the report without WebAssembly',
+    command: () => ['node', ['--test', '--test-reporter=spec', ...['scripts', 'tests/types', 'inspect/tests'].flatMap(tests)]],
   },
   {
     name: 'native',
@@ -26,6 +26,11 @@ const STAGES = [
       'wasm-pack',
       ['test', '--headless', '--chrome', '--chromedriver', process.env.CHROMEDRIVER, '--mode', 'no-install'],
     ],
+  },
+  {
+    name: 'inspect',
+    about: 'the inspection module in headless Chrome',
+    command: () => ['wasm-pack', ['test', '--headless', '--chrome', '--chromedriver', process.env.CHROMEDRIVER, '--mode', 'no-install', 'inspect']],
   },
   {
     name: 'e2e',
@@ -75,6 +80,8 @@ await main(import.meta.url, async () => {
   const stages = STAGES.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 
   process.env.WASM_BINDGEN_TEST_TIMEOUT ??= '180';
+  // The browser's flags, for tests of a package in a folder of its own too.
+  process.env.WASM_BINDGEN_TEST_WEBDRIVER_JSON ??= join(root, 'webdriver.json');
   const total = new Tally();
   const results = [];
   try {
