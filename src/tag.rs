@@ -1,202 +1,177 @@
-//! The tag's state on one page, and what each call of the shim does to it.
-//!
-//! The page is changed after the state was put down again: changing it may call back into the tag.
+//! The tag's state on one page, and what it answers to each question. Pure: randomness is handed in.
 
-use crate::clicks::{Clicks, Pending};
-use crate::page::{self, Anchor, Element, Event, Found};
-use crate::visit::{Visit, encoded};
+use crate::visit::Visit;
 use crate::wanted;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
-use alloc::vec::Vec;
-use core::cell::RefCell;
-use tagwerk_protocol::click_id::{ClickId, VisitId};
-use tagwerk_protocol::event::{Click, OUTBOUND_CLICK, PAGE_VIEW, field};
+use tagwerk_protocol::click_id::{ClickId, Random, VisitId};
 use tagwerk_protocol::form;
-use tagwerk_protocol::link::{Link, LinkRules, Plan, plan_at};
+use tagwerk_protocol::href::Target;
+use tagwerk_protocol::link::{Cloaked, Link, LinkRules, Plan, plan_at};
 
-/// Most links that are decorated before anybody uses them, and most searches for them.
-const MOST_EAGER: u32 = 200;
-const MOST_SEARCHES: u32 = 10;
-/// Links that one idle slice looks at.
-const SLICE: u32 = 50;
+/// Between the parts of a question and of an answer. No attribute that HTML wrote holds it.
+pub const PART: char = '\0';
 
 /// The state of the tag on this page.
-struct Tag {
+#[derive(Debug, Default)]
+pub struct Tag {
     rules: LinkRules,
-    /// Whether links get ids now.
-    decorates: bool,
-    visit: Visit,
-    clicks: Clicks<Event>,
-    eager: u32,
-    searches: u32,
-    found: Option<Found>,
-}
-
-/// What happens to a link.
-struct Tagged {
-    group: Option<String>,
-    click_id: ClickId,
-    /// The new address, where it changes.
-    href: Option<String>,
-    foreign: bool,
-}
-
-struct Slot(RefCell<Option<Tag>>);
-
-// The module is built without threads, so nobody else can be here.
-#[allow(unsafe_code)]
-unsafe impl Sync for Slot {}
-
-static TAG: Slot = Slot(RefCell::new(None));
-
-/// Does something with the state; `None` before [`start`], and for a call from within a call.
-fn with<T>(act: impl FnOnce(&mut Tag) -> Option<T>) -> Option<T> {
-    act(TAG.0.try_borrow_mut().ok()?.as_mut()?)
-}
-
-/// See [`crate::start`].
-pub(crate) fn start(settings: &str, facts: &str) -> Option<String> {
-    let visit = Visit::recall(facts, || VisitId::mint(&mut page::random).map(|id| id.as_str().to_owned()))?;
-    let visitor = visit.visitor.clone();
-    let tag = Tag {
-        rules: LinkRules::from_text(settings),
-        decorates: !encoded(facts, "decorates").is_empty(),
-        clicks: Clicks::new(form::split(encoded(facts, "minted"), b'+').filter_map(ClickId::parse).collect()),
-        visit,
-        eager: MOST_EAGER,
-        searches: MOST_SEARCHES,
-        found: None,
-    };
-    *TAG.0.try_borrow_mut().ok()? = Some(tag);
-    Some(visitor)
-}
-
-/// See [`crate::handle`].
-pub(crate) fn handle(event: &Event, link: &Element, label: &str) {
-    let Some(anchor) = Anchor::read(link) else { return };
-    let change = with(|tag| {
-        let tagged = tag.tag(&anchor.link(), &anchor.base)?;
-        if let Some(how) = page::press(event, |press| press.how()) {
-            let click = Click {
-                group: tagged.group,
-                href: tagged.href.as_ref().unwrap_or(&anchor.href).clone(),
-                label: label.to_owned(),
-                how,
-                foreign: tagged.foreign,
-            };
-            tag.clicks.open(Pending { event: event.clone(), click_id: tagged.click_id, click });
-        }
-        tagged.href
-    });
-    if let Some(href) = change {
-        page::write(link, anchor.name, &href);
-    }
-}
-
-/// See [`crate::settle`].
-pub(crate) fn settle(page: &str) -> Option<String> {
-    with(|tag| {
-        let mut lines = String::new();
-        for pending in tag.clicks.settle(Event::default_prevented) {
-            let mut line = tag.line(&pending.click_id, OUTBOUND_CLICK, page);
-            pending.write(&mut line);
-            if !lines.is_empty() {
-                lines.push('\n');
-            }
-            lines.push_str(&line);
-        }
-        (!lines.is_empty()).then_some(lines)
-    })
-}
-
-/// See [`crate::scan`].
-pub(crate) fn scan() -> i32 {
-    let mut changes = Vec::new();
-    let more = with(|tag| Some(tag.look(&mut changes)));
-    for (link, name, href) in changes {
-        page::write(&link, name, &href);
-    }
-    more.unwrap_or(0)
-}
-
-/// The line of an event that the page asks for; its click id is its event's id.
-pub(crate) fn event(name: &str, page: &str, attributes: &str) -> Option<String> {
-    with(|tag| {
-        let id = tag.mint()?;
-        let mut line = tag.line(&id, name, page);
-        if name != PAGE_VIEW {
-            form::push(&mut line, field::CLICK_ID, id.as_str());
-        }
-        if !attributes.is_empty() {
-            line.push('&');
-            line.push_str(attributes);
-        }
-        Some(line)
-    })
-}
-
-/// The URL, decorated if it is a network's.
-pub(crate) fn decorate(url: &str, base: &str) -> Option<String> {
-    with(|tag| tag.tag(&Link { href: url, group: None, rel: None }, base)?.href)
+    visit: Option<VisitId>,
 }
 
 impl Tag {
-    fn mint(&self) -> Option<ClickId> {
-        ClickId::mint(&self.visit.id, &mut page::random)
+    /// A tag that knows nothing yet.
+    pub const fn new() -> Self {
+        Self { rules: LinkRules::new(), visit: None }
     }
 
-    fn line(&self, id: &ClickId, name: &str, page: &str) -> String {
-        self.visit.line(id.as_str(), name, page::now(), page)
-    }
-
-    /// What happens to a link; `None` where it is left alone.
-    fn tag(&mut self, link: &Link<'_>, base: &str) -> Option<Tagged> {
-        if !self.decorates {
-            return None;
-        }
-        let plan = plan_at(link, &self.rules, || page::target(link.href, base), |id| self.clicks.is_minted(id));
-        let (group, click_id, href, foreign) = match plan {
-            Plan::Decorate(decoration) => {
-                let click_id = self.mint()?;
-                self.clicks.hand_out(click_id.clone());
-                let href = decoration.href(click_id.as_str());
-                (decoration.group, click_id, Some(href), false)
+    /// Answers a question; its parts, and those of the answer, have [`PART`] between them. `random` fills bytes, or says `false`.
+    ///
+    /// | question | answer |
+    /// |---|---|
+    /// | `start`, settings (form-encoded), record (form-encoded); again when the record is another one | the visitor's fields for the record; nothing where it holds no visit |
+    /// | `plan`, `href` without outer space, host and path it leads to, `data-tracking-group`, `rel`, id of this page load in it | group, click id, new `href`, `1` if it keeps somebody else's sub-id; nothing where the link is left alone |
+    /// | `wanted` | the selector of links worth decorating before use |
+    /// | `cloaked`, the server's verdicts, one form-encoded line each | nothing |
+    ///
+    /// Anything else, and whatever cannot be answered, gets nothing.
+    pub fn ask(&mut self, question: &str, random: &mut impl Random) -> String {
+        let mut parts = form::split(question, PART as u8);
+        let mut next = || parts.next().unwrap_or_default();
+        match next() {
+            "start" => self.start(next(), next(), random),
+            "plan" => {
+                let href = next();
+                let target = Target { host: next().to_owned(), path: next().to_owned() };
+                let (group, rel, mine) = (next(), next(), next());
+                self.plan(&Link { href, group: Some(group), rel: Some(rel) }, target, mine, random)
             }
-            Plan::Decorated { group, click_id } => (group, click_id, None, false),
-            Plan::Foreign { group } => (Some(group), self.mint()?, None, true),
-            Plan::Leave(_) => return None,
-        };
-        Some(Tagged { group, click_id, href, foreign })
+            "wanted" => self.visit.as_ref().map(|visit| wanted::selector(&self.rules, visit)),
+            "cloaked" => {
+                self.rules.cloaked.extend(form::split(next(), b'\n').filter_map(Cloaked::from_line));
+                None
+            }
+            _ => None,
+        }
+        .unwrap_or_default()
     }
 
-    /// Looks at the next links that nobody has used yet, and notes what is to change.
-    fn look(&mut self, changes: &mut Vec<(Element, &'static str, String)>) -> i32 {
-        if !self.decorates {
-            return 0;
-        }
-        if self.found.is_none() {
-            if self.searches == 0 {
-                return -1;
-            }
-            self.searches -= 1;
-            self.found = Found::search(&wanted::selector(&self.rules, &self.visit.id));
-        }
-        for _ in 0..SLICE {
-            let Some(link) = self.found.as_mut().and_then(Iterator::next) else {
-                self.found = None;
-                return 0;
+    fn start(&mut self, settings: &str, record: &str, random: &mut impl Random) -> Option<String> {
+        let visit = Visit::recall(record, || VisitId::mint(random))?;
+        let cloaked = core::mem::take(&mut self.rules.cloaked);
+        self.rules = LinkRules { cloaked, ..LinkRules::from_text(settings) };
+        self.visit = Some(visit.id);
+        Some(visit.visitor)
+    }
+
+    fn plan(
+        &self,
+        link: &Link<'_>,
+        target: Target,
+        mine: &str,
+        random: &mut impl Random,
+    ) -> Option<String> {
+        let mut mint = || ClickId::mint(self.visit.as_ref()?, random);
+        let (group, click_id, href, foreign) =
+            match plan_at(link, &self.rules, || Some(target), |id| id.as_str() == mine) {
+                Plan::Decorate(decoration) => {
+                    let click_id = mint()?;
+                    let href = decoration.href(click_id.as_str());
+                    (decoration.group, click_id, href, "")
+                }
+                Plan::Decorated { group, click_id } => (group, click_id, link.href.to_owned(), ""),
+                Plan::Foreign { group } => (Some(group), mint()?, link.href.to_owned(), "1"),
+                Plan::Leave(_) => return None,
             };
-            if self.eager == 0 {
-                return -1;
-            }
-            self.eager -= 1;
-            if let Some(anchor) = Anchor::read(&link)
-                && let Some(Tagged { href: Some(href), .. }) = self.tag(&anchor.link(), &anchor.base)
-            {
-                changes.push((link, anchor.name, href));
-            }
+        let mut answer = group.unwrap_or_default();
+        for part in [click_id.as_str(), &href, foreign] {
+            answer.push(PART);
+            answer.push_str(part);
         }
-        1
+        Some(answer)
+    }
+}
+
+// Natively alone: proptest has no place in a browser.
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use tagwerk_protocol::link::{Existing, GroupRule};
+    use tagwerk_protocol::settings::TagSettings;
+
+    const RECORD: &str = "visit_id=hbshnsrle2u9bhhz&landing_at=1&landing_page=p";
+
+    fn ask(tag: &mut Tag, parts: &[&str]) -> String {
+        let mut next = 0u8;
+        tag.ask(&parts.join("\0"), &mut |bytes: &mut [u8]| {
+            for byte in bytes {
+                next = next.wrapping_add(7);
+                *byte = next;
+            }
+            true
+        })
+    }
+
+    fn started() -> Tag {
+        let group = GroupRule {
+            name: "network".into(),
+            sub_id: "s".into(),
+            hosts: vec!["network.example".into()],
+            paths: vec!["/go/".into()],
+        };
+        let rules = LinkRules { groups: vec![group], existing: Existing::Keep, ..LinkRules::default() };
+        let mut tag = Tag::new();
+        let settings = TagSettings { rules, ..TagSettings::default() }.to_text();
+        assert!(ask(&mut tag, &["start", &settings, RECORD]).starts_with("visitor_id="));
+        tag
+    }
+
+    fn planned(tag: &mut Tag, href: &str, mine: &str) -> Vec<String> {
+        let answer = ask(tag, &["plan", href, "network.example", "/go/1", "", "", mine]);
+        answer.split(PART).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_link_of_a_network_gets_an_id_of_this_visit() {
+        let parts = planned(&mut started(), "https://network.example/go/1?x=%E9#top", "");
+        let [group, id, href, foreign] = parts.as_slice() else { panic!("four parts: {parts:?}") };
+        assert_eq!((group.as_str(), foreign.as_str()), ("network", ""));
+        assert_eq!(*href, format!("https://network.example/go/1?x=%E9&s={id}#top"));
+        assert_eq!(ClickId::parse(id).expect("a click id").visit().as_str(), "hbshnsrle2u9bhhz");
+    }
+
+    #[test]
+    fn the_id_of_this_page_load_stays_and_any_other_of_ours_is_replaced() {
+        let mut tag = started();
+        let id = planned(&mut tag, "https://network.example/go/1", "")[1].clone();
+        let href = format!("https://network.example/go/1?s={}", id.to_uppercase());
+        assert_eq!(planned(&mut tag, &href, &id)[1..3], [id.clone(), href.clone()]);
+        assert_ne!(planned(&mut tag, &href, "")[2], href);
+    }
+
+    #[test]
+    fn somebody_else_s_sub_id_stays_and_is_told() {
+        let parts = planned(&mut started(), "https://network.example/go/1?s=theirs", "");
+        assert_eq!((parts[2].as_str(), parts[3].as_str()), ("https://network.example/go/1?s=theirs", "1"));
+    }
+
+    #[test]
+    fn without_randomness_a_link_is_left_alone() {
+        let question = ["plan", "https://network.example/go/1", "network.example", "/go/1"].join("\0");
+        assert_eq!(started().ask(&question, &mut |_: &mut [u8]| false), "");
+    }
+
+    #[test]
+    fn before_the_start_nothing_is_known() {
+        assert_eq!(planned(&mut Tag::new(), "https://network.example/go/1", ""), [""]);
+        assert_eq!(ask(&mut Tag::new(), &["wanted"]), "");
+    }
+
+    proptest! {
+        #[test]
+        fn any_question_is_answered_without_a_panic(verb in "start|plan|wanted|cloaked|.*", rest in ".*") {
+            let _ = ask(&mut started(), &[&verb, &rest]);
+        }
     }
 }

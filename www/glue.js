@@ -1,25 +1,356 @@
-// What the shim needs once there is WebAssembly: the module's exports, without what else wasm-bindgen's glue can do.
-import { initSync } from "../pkg/tagwerk_tag.js";
+// What the shim needs of the browser beyond links and clicks, with or without WebAssembly: forms, windows that a script
+// opens, pages that leave by script, addresses that change, the browser's page cache, consent signals, the page's own pixels,
+// links that nobody has used yet, and the module itself.
+import { ask as answer, initSync } from "../pkg/tagwerk_tag.js";
 
-export { command, handle, scan, settle, start } from "../pkg/tagwerk_tag.js";
+const TOKEN = "--CLICK-ID--";
+/** Most links that are decorated before anybody uses them; most that are looked at for it, in slices; most passes. */
+const MOST_EAGER = 50;
+const MOST_LOOKED_AT = 2000;
+const SLICE = 200;
+const MOST_PASSES = 10;
+/** Most links that are asked about as possibly cloaked. */
+const MOST_SCANNED = 50;
+/** How long after a prevented click a page that goes has gone for that click, in milliseconds. */
+const LEAVES_WITHIN = 1000;
 
 // Not by streaming, which some browsers refuse to a page that wraps `fetch`, and which gains nothing at this size.
-export const load = async (answer) => initSync({ module: await WebAssembly.compile(await answer.arrayBuffer()) });
+export const load = async (response) => {
+  initSync({ module: await WebAssembly.compile(await response.arrayBuffer()) });
+  return answer;
+};
 
-let observer;
-const idle = (step) => (window.requestIdleCallback || setTimeout)(step);
+/** Joins the shim's work; answers what the shim may call. */
+export const join = (shim) => {
+  const { settings, text, origin, guard, ask, plan, touch, label, use, count, view, granted, decide, signal, mint } = shim;
+  const setting = (name) => settings.get(name) || "";
+  const list = (name) => setting(name).split(",");
+  const on = (target, type, act) => target.addEventListener(type, (event) => guard(() => act(event)), true);
+  const idle = (step) => (window.requestIdleCallback || setTimeout)(() => guard(step));
+  const cloaked = [];
 
-// Links that are in the page are decorated in idle slices; what is inserted later asks for another pass, until `scan`
-// says (-1) that its share is done. Whatever is left is decorated when it is used.
-export const sweep = (scan) =>
-  idle(() => {
-    const more = scan();
-    if (more > 0) sweep(scan);
-    else if (more == 0) {
-      observer = observer || new MutationObserver(() => {
-        observer.disconnect();
-        sweep(scan);
+  // --- how things are opened ------------------------------------------------------------------------------------
+
+  const how = (event) =>
+    event.button ? "middle" : !event.isTrusted ? "script" : event.ctrlKey || event.metaKey || event.shiftKey ? "modified" : event.detail ? "left" : "keyboard";
+
+  // What was made ready to be opened and was not opened by the browser itself: [when, what is known of it, label, how].
+  let offered = [];
+
+  const prevented = (made) => {
+    offered = [...offered.slice(-9), [Date.now(), ...made]];
+  };
+
+  const leave = (is) => {
+    // Clicks that the page has prevented by now, though not every listener has run yet.
+    shim.pending.filter(([event]) => event.defaultPrevented).forEach((click) => {
+      shim.pending.splice(shim.pending.indexOf(click), 1);
+      prevented(click.slice(1));
+    });
+    const gone = offered.filter(is).slice(-1);
+    if (!gone[0]) return;
+    offered = [];
+    count(...gone[0].slice(1));
+  };
+
+  if (window.navigation) {
+    on(navigation, "navigate", ({ destination: { url } }) => leave(([, { id, href, foreign }]) => url.includes(foreign ? href : id)));
+  }
+
+  const hide = () => {
+    if (!window.navigation) leave(([at]) => Date.now() - at < LEAVES_WITHIN);
+  };
+
+  const open = window.open;
+  guard(() => {
+    window.open = function (...args) {
+      let found;
+      guard(() => {
+        found = args[0] && plan("" + args[0], 0, 1);
+        if (found) args[0] = found.href;
       });
-      observer.observe(document, { childList: true, subtree: true });
-    }
+      const opened = open.apply(this, args);
+      // A window that may not know its opener is not handed out.
+      if (found && (opened || /no(opener|referrer)/.test(args[2]))) {
+        guard(() => {
+          offered = offered.filter(([, { id }]) => id != found.id);
+          count(found, "", "script");
+        });
+      }
+      return opened;
+    };
   });
+
+  // --- forms ----------------------------------------------------------------------------------------------------
+
+  let sending = []; // the form that is being sent, and what is known of it
+
+  // What to do with a form: a GET form's own query is dropped by the browser, so its id goes into the fields.
+  const formOf = (form, button) => {
+    const of = (name) => (button && button.getAttribute("form" + name)) || form.getAttribute(name) || "";
+    const gets = !/^post$/i.test(of("method"));
+    const action = of("action") || document.URL;
+    const found = plan(gets ? action.split(/[?#]/)[0] : action, form, 1);
+    if (found) found.gets = gets;
+    if (found && !gets && !found.foreign) {
+      const own = button && button.getAttribute("formaction") ? [button, "formaction"] : [form, "action"];
+      own[0].setAttribute(own[1], found.href);
+    }
+    const token = [...form.elements].some(({ value }) => ("" + value).includes(TOKEN));
+    return found || (token && (granted() || setting("decorate_without")) && { id: mint(), href: action, group: "" });
+  };
+
+  on(window, "submit", (event) => {
+    const found = formOf(event.target, event.submitter);
+    sending = [event.target, found];
+    if (found) use(event, found, label(event.submitter || event.target), "form");
+  });
+
+  on(window, "formdata", ({ target, formData }) => {
+    let found = sending[1];
+    if (sending[0] != target) {
+      // Sent by a script: no listener is asked.
+      found = formOf(target);
+      if (found) prevented([found, label(target), "form"]);
+    }
+    sending = [];
+    if (!found) return;
+    const entries = [...formData];
+    if (entries.some(([, value]) => ("" + value).includes(TOKEN))) {
+      entries.forEach(([name]) => formData.delete(name));
+      entries.forEach(([name, value]) => formData.append(name, value.split ? value.split(TOKEN).join(found.id) : value));
+    }
+    const [, sub] = settings.getAll("group").map((group) => group.split("|")).find(([name]) => name == found.group) || [];
+    if (!found.gets || !sub) return;
+    const present = formData.get(sub);
+    // As in a link: somebody else's stays where the site says so.
+    if (present && present != found.id && setting("existing") != "replace" && !/^[a-z\d]{32}$/i.test(present)) found.foreign = 1;
+    else formData.set(sub, found.id);
+  });
+
+  // --- pages that change or come back ---------------------------------------------------------------------------
+
+  // The page may still be at it.
+  const changed = () => setTimeout(() => guard(view));
+  if (window.navigation) on(navigation, "currententrychange", changed);
+  else {
+    for (const name of ["pushState", "replaceState"]) {
+      const original = history[name];
+      history[name] = function () {
+        const result = original.apply(this, arguments);
+        changed();
+        return result;
+      };
+    }
+    on(window, "popstate", changed);
+    on(window, "hashchange", changed);
+  }
+  on(window, "pageshow", ({ persisted }) => {
+    if (!persisted) return;
+    offered = [];
+    decide(1);
+    view();
+  });
+
+  // --- consent signals ------------------------------------------------------------------------------------------
+
+  if (setting("consent") == "auto") {
+    const verdicts = {};
+    const say = (who, yes) => {
+      verdicts[who] = yes;
+      signal(Object.values(verdicts).every(Boolean) ? "granted" : "denied");
+    };
+
+    // IAB TCF v2. Purpose 1: store and access information on a device; 7: measure advertising performance.
+    const tcf = (wait) => {
+      if (window.__tcfapi) {
+        __tcfapi("addEventListener", 2, (data, success) =>
+          guard(() => {
+            if (!success || data.eventStatus == "cmpuishown") return;
+            const { 1: storing, 7: measuring } = data.gdprApplies === false ? [0, 1, 0, 0, 0, 0, 0, 1] : data.purpose.consents;
+            say("tcf", storing && measuring);
+          })
+        );
+      } else if (wait < 3e4) setTimeout(() => guard(() => tcf(wait * 2)), wait);
+    };
+    guard(() => tcf(500));
+
+    // Google consent mode. What regions have defaults of their own is not known here, so that a default is none then.
+    const layer = (window.dataLayer = window.dataLayer || []);
+    let standard;
+    let regional;
+    let updated;
+    const read = (entry) =>
+      guard(() => {
+        const { 0: what, 1: kind, 2: state } = entry;
+        if (what != "consent" || !state.ad_storage) return;
+        const yes = state.ad_storage == "granted";
+        if (kind == "update") {
+          updated = 1;
+          say("google", yes);
+        } else if (state.region) regional = 1;
+        else standard = yes;
+      });
+    const judge = () => {
+      if (standard && !regional && !updated) say("google", standard);
+    };
+    layer.forEach(read);
+    judge();
+    const push = layer.push;
+    layer.push = function (...entries) {
+      const length = push.apply(this, entries);
+      entries.forEach(read);
+      guard(judge);
+      return length;
+    };
+  }
+
+  // --- cookies and pixels ---------------------------------------------------------------------------------------
+
+  const wanted = RegExp("^(" + setting("cookies").replace(/\*/g, ".*").replace(/,/g, "|") + ")$");
+  let last = "";
+
+  // The platforms' cookies, for an event's line; nothing where they stand as the line before told.
+  const cookies = () => {
+    let found = "";
+    guard(() => {
+      for (const cookie of document.cookie.split("; ")) {
+        const [, name, value] = /^([^=]*)=(.*)$/.exec(cookie) || [];
+        if (value && wanted.test(name)) found += "&cookie." + name + "=" + encodeURIComponent(value.slice(0, 1024));
+      }
+    });
+    return found == last ? "" : (last = found);
+  };
+
+  const calls = settings.getAll("pixel").map((call) => /^(\S+) (\S+) ([^]*)$/.exec(call));
+
+  // The page's own pixels hear of an event under the id that the server uses.
+  const pixels = ([event_id, name, fields]) => {
+    if (!fields) return;
+    const attribute = (name) => fields["attribute." + name];
+    const value = parseFloat(attribute("value"));
+    const values = {
+      event_id,
+      value: isFinite(value) ? value : undefined,
+      currency: attribute("currency"),
+      transaction_id: attribute("transactionId"),
+      label: attribute("label") || fields.label,
+      href: fields.href,
+      email_sha256: attribute("email_sha256"),
+    };
+    const done = [];
+    for (const [, path, events, template] of calls) {
+      guard(() => {
+        const theirs = events == "*" ? !done.includes(path) && name : new URLSearchParams(events.replace(/,/g, "&")).get(name);
+        if (!theirs) return;
+        done.push(path);
+        const names = path.split(".");
+        const method = names.pop();
+        const owner = names.reduce((object, name) => object && object[name], window);
+        if (!owner || !owner[method]) return;
+        values.event = theirs;
+        values.items = attribute("items") && JSON.parse(attribute("items"));
+        owner[method](
+          ...JSON.parse(template, (_, part) => {
+            const [, place] = /^\{(\w+)}$/.exec(part) || [];
+            return place ? values[place] : part;
+          })
+        );
+      });
+    }
+  };
+  shim.told.splice(0).forEach(pixels);
+  shim.told.push = pixels;
+
+  const hash = async (email, fields) => {
+    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(email.trim().toLowerCase()));
+    fields["attribute.email_sha256"] = [...new Uint8Array(digest)].map((byte) => (byte + 256).toString(16).slice(1)).join("");
+  };
+
+  // --- links that nobody has used yet ---------------------------------------------------------------------------
+
+  let eager = MOST_EAGER;
+  let passes = MOST_PASSES;
+  let observer;
+  const asked = new Set();
+
+  const isCandidate = ({ protocol, hostname, pathname, search }) => /^http/.test(protocol) && list("scan_hosts").includes(hostname) && pathname != "/" && !search;
+
+  // Links that are in the page are decorated in idle slices; what is inserted later asks for another pass, until the share
+  // is done. Whatever is left is decorated when it is used.
+  const sweep = () => {
+    const selector = ask("wanted");
+    if (!selector || !passes) return;
+    passes--;
+    const links = document.links;
+    const scanned = [];
+    let at = 0;
+    const slice = () => {
+      const end = Math.min(at + SLICE, links.length, MOST_LOOKED_AT);
+      for (; at < end && eager; at++) {
+        const link = links[at];
+        if (link.matches(selector) && touch(link)) eager--;
+        const { origin, pathname } = link;
+        if (setting("scan") && granted() && asked.size < MOST_SCANNED && isCandidate(link) && !asked.has(origin + pathname)) {
+          asked.add(origin + pathname);
+          scanned.push(origin + pathname);
+        }
+      }
+      if (at == end && at < links.length && at < MOST_LOOKED_AT) return idle(slice);
+      if (scanned[0]) scan(scanned);
+      if (!eager) return;
+      observer =
+        observer ||
+        new MutationObserver(() => {
+          observer.disconnect();
+          idle(sweep);
+        });
+      observer.observe(document, { childList: true, subtree: true });
+    };
+    idle(slice);
+  };
+
+  // Asks the server where links lead that may be cloaked.
+  const scan = async (urls) => {
+    try {
+      const response = await fetch(origin + setting("scan"), { method: "POST", body: urls.join("\n"), credentials: "omit" });
+      if (!response.ok) return;
+      const verdicts = await response.text();
+      cloaked.push(...verdicts.split("\n").filter(Boolean));
+      ask("cloaked", verdicts);
+      guard(sweep);
+    } catch (error) {
+      // The links work without.
+    }
+  };
+
+  // --- what the page may ask ------------------------------------------------------------------------------------
+
+  const inspect = (mode, consent, record) => {
+    const facts = {
+      mode,
+      ready: true,
+      consent,
+      settings: text,
+      record: "" + record,
+      minted: [...shim.minted],
+      sent: shim.answers.flatMap(([body, status]) => body.split("\n").map((line) => [line, status || 0])),
+      held: shim.held,
+      outbox: shim.recall("tagwerk.outbox"),
+      cloaked,
+      origin,
+      problems: shim.problems,
+    };
+    return import(origin + setting("inspect")).then((module) => module.report(facts)).catch(() => facts);
+  };
+
+  // The cookie stands on one of the domains above this host, or on this host alone.
+  const forget = () =>
+    guard(() => {
+      location.hostname.split(".").concat("").forEach((_, i, parts) => {
+        document.cookie = "tagwerk=;path=/;max-age=0;domain=" + parts.slice(i, -1).join(".");
+      });
+    });
+
+  return { how, prevented, hide, cookies, hash, sweep, forget, inspect };
+};

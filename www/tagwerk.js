@@ -1,6 +1,7 @@
-// The shim: the part of the tag that every page gets, complete on its own. It owns the visit, the listeners and the
-// clock; what a link is worth is decided by the WebAssembly part once it runs, and by the functions here until then
-// and wherever it cannot run. Both follow the rules of protocol/src/link.rs and are held to tests/cases/links.json.
+// The shim: the part of the tag that every page gets, complete on its own. It owns the visit, the clicks on links, storage
+// and wire; what a link is worth is decided by the WebAssembly part once it runs, and by `alone` here until then and
+// wherever it cannot run. Both follow the rules of protocol/src/link.rs and are held to tests/cases/links.json.
+// What needs the browser but not every page (forms, pixels, consent signals, ...) is in www/glue.js.
 const stub = window.tagwerk || {};
 if (!stub.loaded) {
 
@@ -10,41 +11,43 @@ if (!stub.loaded) {
   const setting = (name) => settings.get(name) || "";
   // Each [name, sub-id, hosts, paths].
   const groups = settings.getAll("group").map((group) => group.split("|"));
-  const adClicks = setting("clicks").toLowerCase().split(",");
+  const telling = RegExp("^(utm_.+|" + setting("clicks").replace(/,/g, "|") + ")$", "i");
 
   const MEMORY = "tagwerk";
   const OUTBOX = "tagwerk.outbox";
   const TOKEN = "--CLICK-ID--";
-  const VIEW = "PageView";
-  const GRANTED = "granted";
-  const DENIED = "denied";
-  const LONGEST_URL = 4096;
-
   const automated = navigator.webdriver ? 1 : "";
   const queue = stub.q || [];
   const problems = [];
+  const told = []; // events of this page, for its pixels: [id, name, fields]
+  const answers = []; // what the server answered: [lines, status or nothing]
+  const minted = new Set(); // click ids in links of this page load that no click has used yet
   let origin = setting("origin");
   let begun = false;
-  let agreed = setting("consent") == "none" ? GRANTED : "pending";
+  // Whether the page or the browser itself said what signals of a consent banner do not change.
+  let said = setting("gpc") && navigator.globalPrivacyControl;
+  let agreed = said ? "denied" : setting("consent") == "none" ? "granted" : "pending";
   let record; // the visit and whatever else is remembered, as URLSearchParams
-  let sourced; // whether the visit's landing tells where it came from
   let left; // lines that earlier pages could not deliver
-  let minted = []; // click ids in links of this page load that no click has used yet
-  let pending = []; // clicks whose verdict is not known yet
-  let held = []; // lines that wait for consent
-  let viewed = false; // whether the page view was reported
-  let ready = false; // whether the WebAssembly part has come, or is known not to come
-  let wasm;
-  let loading = false;
+  const pending = []; // clicks whose verdict is not known yet: [event, what is known of the link, label, how]
+  const held = []; // lines that wait for consent
+  let viewed; // the address whose view was reported
+  let ready; // whether glue and WebAssembly have come, or are known not to come
+  let glue; // what the glue can do
+  let wasm; // the WebAssembly part, asked in texts
+  let loading; // promise of the mode we work in
 
-  // Runs a step of ours; whatever goes wrong in it never reaches the page and is said once.
-  const guard = (step) => {
+  // What may go wrong on any page, and then has no answer.
+  const attempt = (step, say) => {
     try {
       return step();
     } catch (error) {
-      note(error);
+      if (say) say(error);
     }
   };
+
+  // Runs a step of ours; whatever goes wrong in it never reaches the page and is said once.
+  const guard = (step) => attempt(step, note);
 
   const note = (problem) => {
     problem = "tagwerk: " + problem;
@@ -56,15 +59,19 @@ if (!stub.loaded) {
 
   // --- memory ---------------------------------------------------------------------------------------------------
 
-  // Reads a text, or keeps one; an empty one is removed. A page without storage works from memory.
-  const memory = (key, text) => {
-    try {
-      if (text == null) return localStorage[key] || "";
-      if (text) localStorage[key] = text;
-      else delete localStorage[key];
-    } catch (error) {
-      return "";
-    }
+  // Reads a text. A page without storage works from memory.
+  const recall = (key) => attempt(() => localStorage[key]) || "";
+
+  // Keeps a text; an empty one is removed.
+  const remember = (key, text) => attempt(() => (text ? (localStorage[key] = text) : delete localStorage[key]));
+
+  // What the server's cookie remembers, where the browser has thrown our own memory away.
+  const known = () => recall(MEMORY) || attempt(() => /\btagwerk=([^;]*)/.exec(document.cookie)[1]) || "";
+
+  const forget = () => {
+    remember(MEMORY);
+    remember(OUTBOX);
+    if (glue) glue.forget();
   };
 
   // --- ids ------------------------------------------------------------------------------------------------------
@@ -72,10 +79,9 @@ if (!stub.loaded) {
   const characters = (count) => {
     let id = "";
     while (id.length < count) {
+      const [byte] = crypto.getRandomValues(new Uint8Array(1));
       // 252 is the largest multiple of 36 in a byte: what lies above would favour some characters.
-      for (const byte of crypto.getRandomValues(new Uint8Array(count))) {
-        if (byte < 252 && id.length < count) id += (byte % 36).toString(36);
-      }
+      if (byte < 252) id += (byte % 36).toString(36);
     }
     return id;
   };
@@ -88,139 +94,118 @@ if (!stub.loaded) {
 
   const mint = () => checked(record.get("visit_id") + characters(14));
 
-  // The click id in lower case, or nothing if it is none.
-  const read = (id) => /^[a-z\d]{32}$/i.test(id) && (id = id.toLowerCase()) == checked(id.slice(0, 30)) && id;
-
   // --- the visit ------------------------------------------------------------------------------------------------
 
-  // What an arrival says about where it came from: [campaign and ad click parameters, another host's name].
-  const source = (page, referrer) => {
+  // What this arrival says about where it came from: campaign and ad click parameters, and another host's name.
+  const source = () => {
     let params = "";
     let host = "";
-    try {
-      const url = new URL(page);
-      url.searchParams.forEach((value, name) => {
-        name = name.toLowerCase();
+    attempt(() => {
+      new URLSearchParams(location.search.slice(0, 4096)).forEach((value, name) => {
         // An empty value and an unexpanded macro say nothing.
-        if ((/^utm_/.test(name) || adClicks.includes(name)) && !/^\s*(\{[\w-]+}|__[\w-]+__)?\s*$/.test(value)) {
-          params += name + "=" + value + "&";
-        }
+        if (telling.test(name) && !/^\s*(\{[\w-]+}|__[\w-]+__)?\s*$/.test(value)) params += name + "=" + value + " ";
       });
-      const from = new URL(referrer).hostname;
-      if (from != url.hostname) host = from;
-    } catch (error) {
-      // No referrer is the usual case.
-    }
-    return [params, host];
+      host = new URL(document.referrer).hostname;
+    });
+    return [params, host == location.hostname ? "" : host];
   };
 
-  // Continues the stored visit if it is less than 30 minutes old, unless this arrival has another source.
-  const decide = () => {
-    const stored = new URLSearchParams(granted() ? memory(MEMORY) : "");
-    const get = (name) => stored.get(name) || "";
-    const now = Date.now();
-    const page = address();
-    const { referrer } = document;
-    const own = source(page, referrer);
-    let known = source(get("landing_page"), get("landing_referrer"));
-    if (!/^\w{16}$/.test(get("visit_id")) || !(now - get("seen") < 18e5) || (own[0] ? own[0] != known[0] : own[1] && own[1] != known[1])) {
+  // Continues the stored visit if it is less than 30 minutes old, unless this arrival has another source. A page that
+  // comes back from the browser's cache does not arrive again.
+  const decide = (back) => {
+    const stored = new URLSearchParams(granted() ? known() : "");
+    const [params, host] = back ? ["", ""] : source();
+    const from = "" + stored.get("from");
+    if (!stored.get("visit_id") || !(Date.now() - stored.get("seen") < 18e5) || (params ? !from.startsWith(params + " ") : host && !from.endsWith(" " + host))) {
+      const begin = {
+        visit_id: characters(16),
+        landing_at: Date.now(),
+        landing_page: address(),
+        landing_referrer: document.referrer.slice(0, 4096),
+        from: params + " " + host,
+      };
       // A visit that began before consent was given goes on as it is.
-      stored.set("visit_id", record ? record.get("visit_id") : characters(16));
-      stored.set("landing_at", record ? record.get("landing_at") : now);
-      stored.set("landing_page", page);
-      stored.set("landing_referrer", referrer.slice(0, LONGEST_URL));
-      known = own;
+      for (const name in begin) stored.set(name, record && !back ? record.get(name) : begin[name]);
     }
-    sourced = known[0] || known[1] ? 1 : "";
-    stored.set("seen", now);
+    stored.set("seen", Date.now());
     record = stored;
+    viewed = "";
     keep();
+    if (wasm) enter();
   };
 
-  const keep = () => granted() && memory(MEMORY, record);
+  const keep = () => granted() && remember(MEMORY, "" + record);
 
-  const granted = () => agreed == GRANTED;
+  const granted = () => agreed == "granted";
+
+  // What a consent banner says.
+  const signal = (state) => said || consent(state);
 
   // Whatever is not a yes is a no.
   const consent = (state) => {
     settle();
-    if (state != GRANTED) state = DENIED;
+    if (state != "granted") state = "denied";
     const changed = state != agreed;
     agreed = state;
     if (!granted()) {
-      held = [];
-      memory(MEMORY, "");
-      memory(OUTBOX, "");
+      held.length = 0;
+      forget();
     } else if (changed) {
-      left = memory(OUTBOX);
+      left = recall(OUTBOX);
       decide();
-      minted = []; // the visit may be another one now
+      minted.clear(); // the visit may be another one now
       held.splice(0).forEach(send);
     }
-    if (wasm) enter(wasm);
     if (ready) report();
   };
 
   // --- events ---------------------------------------------------------------------------------------------------
 
-  const address = () => location.href.slice(0, LONGEST_URL);
+  const address = () => location.href.slice(0, 4096);
 
-  // One event as a line (protocol/src/event.rs). The record's fields are named as on the wire.
-  const line = (event_id, name, more) =>
-    new URLSearchParams({ event_id, name, at: Date.now(), page: address(), automated, ...more }) + "&" + record;
-
-  // Sends an event and answers its id, which is a click id.
-  const emit = (name, more) => {
-    let sent;
-    if (wasm) sent = call("command", "event", name, address(), "" + new URLSearchParams(more));
-    else {
-      const id = mint();
-      sent = line(id, name, name == VIEW ? more : { click_id: id, ...more });
-    }
-    send(sent);
-    return sent.slice(9, 41);
+  // Reports one event as a line (protocol/src/event.rs). The record's fields are named as on the wire.
+  const tell = (event_id, name, more) => {
+    const page = address();
+    const at = Date.now();
+    send(new URLSearchParams({ event_id, name, at, page, automated, ...more }) + "&" + record + (glue ? glue.cookies() : ""));
+    if (granted()) told.push([event_id, name, more]);
   };
 
-  const lines = (text) => (text || "").split("\n").filter(Boolean);
+  const lines = (text) => text.split("\n").filter(Boolean);
 
   const send = (line) => {
     if (granted()) {
-      const kept = lines(memory(OUTBOX)).concat(line).slice(-50);
+      const kept = lines(recall(OUTBOX)).concat(line);
       while (kept.join().length > 32e3) kept.shift();
-      memory(OUTBOX, kept.join("\n"));
+      remember(OUTBOX, kept.join("\n"));
       post(line);
-    } else if (agreed != DENIED) {
-      held = held.concat(line).slice(-50);
+    } else if (agreed != "denied") {
+      held.push(line);
+      held.splice(0, held.length - 50);
     }
   };
 
   // Posts lines; they leave the outbox once the server has answered for good.
   const post = (body) => {
     const url = origin + setting("event");
-    try {
-      fetch(url, {
-        method: "POST",
-        body,
-        keepalive: body.length < 6e4,
-        credentials: setting("credentials") ? "include" : "omit",
-      }).then(
-        (answer) => {
-          if (answer.status < 500 && answer.status != 429) {
-            const done = lines(body);
-            memory(OUTBOX, lines(memory(OUTBOX)).filter((line) => !done.includes(line)).join("\n"));
-          }
-        },
-        () => {}
-      );
-    } catch (error) {
-      navigator.sendBeacon(url, body);
-    }
+    const done = (status) => {
+      answers.push([body, status]);
+      if (!status) navigator.sendBeacon(url, body);
+      else if (status < 500 && status != 429) remember(OUTBOX, lines(recall(OUTBOX)).filter((line) => !lines(body).includes(line)).join("\n"));
+      // The answer may have set the cookie that was just removed.
+      if (!granted()) forget();
+    };
+    new Promise((resolve) =>
+      resolve(fetch(url, { method: "POST", body, keepalive: body.length < 6e4, credentials: setting("credentials") }))
+    )
+      .then(({ status }) => done(status), () => done())
+      .catch(note);
   };
 
   const view = () => {
-    if (granted() && !viewed) {
-      viewed = true;
-      emit(VIEW);
+    if (granted() && viewed != location.href) {
+      viewed = location.href;
+      tell(mint(), "PageView");
     }
   };
 
@@ -230,175 +215,184 @@ if (!stub.loaded) {
     view();
     if (granted() && left) post(left);
     left = "";
-    if (wasm) wasm.sweep(() => guard(() => call("scan")));
+    if (wasm) glue.sweep();
   };
 
   // --- links ----------------------------------------------------------------------------------------------------
 
-  const decorates = () => granted() || setting("decorate_without");
-
-  // What to do with a link: { id, href, group, foreign }, or nothing where it is left alone.
-  const plan = (href, link) => {
+  // What to do with a link: { id, href, group, foreign }, or nothing where it is left alone. An id that this page load has
+  // put there stays, but not for being opened twice.
+  const plan = (href, link, opens) => {
     href = href.replace(/^[\0- ]+|[\0- ]+$/g, "");
-    if (href[0] == "#" || !decorates()) return;
-    let url;
-    try {
-      url = new URL(href, document.baseURI);
-    } catch (error) {
-      return;
-    }
-    if (!/^https?:$/.test(url.protocol)) return;
-
-    const named = (name) => groups.find((group) => group[0].toLowerCase() == name.toLowerCase());
+    const url = href[0] != "#" && (granted() || setting("decorate_without")) && attempt(() => new URL(href, document.baseURI));
+    if (!url || !/^https?:$/.test(url.protocol)) return;
     const attribute = (name) => (link && link.getAttribute(name)) || "";
-    const host = "." + url.hostname.replace(/\.$/, "");
-    const path = url.pathname;
+    const mine = [...minted].find((id) => href.toLowerCase().includes(id) && !(opens && pending.some(([, found]) => found.id == id)));
+    const answer = (wasm ? ask : alone)(
+      "plan",
+      href,
+      url.hostname.replace(/\.$/, ""),
+      url.pathname,
+      attribute("data-tracking-group"),
+      attribute("rel"),
+      mine || ""
+    );
+    if (!answer) return;
+    const [group, id, next, foreign] = answer.split("\0");
+    if (!foreign) minted.add(id);
+    return { id, href: next, group, foreign };
+  };
+
+  // What the WebAssembly part answers to the same question (src/lib.rs), in the shim's hands.
+  const alone = (_, href, host, path, marked, rel, mine) => {
+    const named = (name) => groups.find((group) => group[0].toLowerCase() == name.toLowerCase());
     const group =
-      named(attribute("data-tracking-group").trim()) ||
-      attribute("rel").split(/\s+/).map(named).find(Boolean) ||
+      named(marked.trim()) ||
+      rel.split(/\s+/).map(named).find(Boolean) ||
       groups.find(
         ([, , hosts, paths]) =>
-          hosts.split(",").some((known) => host.endsWith("." + known)) &&
+          hosts.split(",").some((known) => ("." + host).endsWith("." + known)) &&
           (!paths || paths.split(",").some((prefix) => prefix == "/" || (path.startsWith(prefix) && /[^/]/.test(path.slice(prefix.length)))))
       );
-
-    const as = (id, foreign) => ({ id, href, group: group ? group[0] : "", foreign: foreign || "" });
+    const as = (id, foreign) => [group ? group[0] : "", id, href, foreign].join("\0");
     if (!href.includes(TOKEN)) {
-      if (!group) {
-        const id = href.split(/[?&=#/]/).map(read).find((id) => minted.includes(id));
-        return id && as(id);
-      }
+      if (!group) return mine && as(mine);
       // Textual, so that every other byte stays as it is and the fragment stays last.
-      const [, before, query, fragment] = /^([^?#]*)\??([^#]*)([^]*)$/.exec(href);
-      const parts = query.split("&");
-      const places = [];
-      for (const i in parts) {
-        const [, name, value] = /^([^=]*)=?([^]*)$/.exec(parts[i]);
-        if (name != group[1]) continue;
-        const id = read(value);
-        if (minted.includes(id)) return as(id);
-        if (!id && value && setting("existing") != "replace") return as(mint(), 1);
-        places.push(i);
-      }
-      // At the end of the query, whose last part may be empty: an `&` is not doubled.
-      if (!places.length) places.push(parts.length - !parts[parts.length - 1]);
-      for (const place of places) parts[place] = group[1] + "=" + TOKEN;
-      href = before + "?" + parts.join("&") + fragment;
+      const [, before, query, fragment] = /^([^?#]*)([^#]*)([^]*)$/.exec(href);
+      const place = group[1] + "=" + TOKEN;
+      let found; // what stands in the place already: this page load's id, somebody else's, or one to be replaced
+      let next = query.replace(/([?&])([^=&]*)=?([^&]*)/g, (part, mark, name, value) => {
+        if (name != group[1]) return part;
+        value = value.toLowerCase();
+        const ours = !value || (value.length == 32 && value == checked(value.slice(0, 30)));
+        found = found || (mine && value == mine ? as(mine) : ours || setting("existing") == "replace" ? " " : as(mint(), 1));
+        return mark + place;
+      });
+      if (found > " ") return found;
+      // At the end of a query that may be empty or end in `&`, which is not doubled.
+      if (!found) next += (/[?&]$/.test(next) ? "" : next ? "&" : "?") + place;
+      href = before + next + fragment;
     }
     const id = mint();
-    minted.push(id);
     href = href.split(TOKEN).join(id);
     return as(id);
   };
 
-  // The link that an event came through, in open shadow roots too.
-  const linkOf = (event) =>
-    event.composedPath().find((node) => node.matches && node.matches("a[*|href],area[href]"));
-
-  const label = (link) => link.textContent.replace(/\s+/g, " ").trim().slice(0, 120);
-
-  // What the WebAssembly part's `handle` does, in the shim's hands.
-  const handle = (event, link, label) => {
+  // Decorates a link that is, or may be, used.
+  const touch = (link, opens) => {
     const name = link.hasAttribute("href") ? "href" : "xlink:href";
     const href = link.getAttribute(name);
-    const found = plan(href, link);
-    if (!found) return;
-    if (found.href != href && !found.foreign) link.setAttribute(name, found.href);
-    if (["click", "auxclick"][event.button] == event.type) {
-      // The id is this click's from here on: the link gets another one at its next use.
-      minted = minted.filter((id) => id != found.id);
-      pending.push([event, found, label]);
+    const found = plan(href, link, opens);
+    if (found && found.href != href && !found.foreign) link.setAttribute(name, found.href);
+    return found;
+  };
+
+  const label = (node) => node.textContent.replace(/\s+/g, " ").trim().slice(0, 120);
+
+  // An event by which a link or form was used; whether it counts is known when every other listener has run.
+  const use = (...made) => {
+    pending.push(made);
+    setTimeout(() => guard(settle));
+  };
+
+  // After every other listener has run: a click counts unless its default was prevented. Its id is used up then: the link
+  // gets another one at its next use.
+  const settle = () => {
+    for (const [event, ...made] of pending.splice(0)) {
+      if (!event.defaultPrevented) count(...made);
+      else if (glue) glue.prevented(made);
     }
   };
 
-  // After every other listener has run: a click counts unless its default was prevented.
-  const settle = () => {
-    if (wasm) lines(call("settle", address())).forEach(send);
-    for (const [event, { id, href, group, foreign }, label] of pending.splice(0)) {
-      if (!event.defaultPrevented) {
-        view();
-        send(line(id, "OutboundClick", { click_id: id, group, href, label, how: "early", foreign }));
-      } else if (!foreign) minted.push(id);
-    }
+  const count = ({ id, href, group, foreign }, label, how) => {
+    view();
+    minted.delete(id);
+    tell(id, "OutboundClick", { click_id: id, group, href, label, how: wasm ? how : "early", foreign });
   };
 
   const on = (event) =>
     guard(() => {
-      const link = linkOf(event);
+      // In open shadow roots too.
+      const link = event.composedPath().find((node) => node.matches && node.matches("a[*|href],area[href]"));
       if (!link) return;
-      const opens = /click/.test(event.type);
-      const args = [event, link, opens ? label(link) : ""];
-      if (wasm) call("handle", ...args);
-      else handle(...args);
-      if (opens) setTimeout(() => guard(settle));
+      const opens = ["click", "auxclick"][event.button] == event.type;
+      const found = touch(link, opens);
+      if (!found || !opens) return;
+      use(event, found, label(link), glue && glue.how(event));
     });
 
-  // --- the WebAssembly part -------------------------------------------------------------------------------------
-
-  // Hands over the settings and what is known of this page load; answered with what is to be remembered of the visitor.
-  const enter = (glue) => {
-    const more = new URLSearchParams({ minted: minted.join(" "), decorates: decorates() ? 1 : "", sourced, automated });
-    const visitor = glue.start(text, record + "&" + more);
-    if (!visitor) throw "no start";
-    new URLSearchParams(visitor).forEach((value, name) => record.set(name, value));
-    keep();
-    wasm = glue;
-  };
+  // --- glue and WebAssembly -------------------------------------------------------------------------------------
 
   // A trap leaves the module unusable; the shim goes on in its place.
-  const call = (name, ...args) => {
+  const ask = (...question) => {
     try {
-      return wasm[name](...args);
+      return wasm(question.join("\0"));
     } catch (error) {
       wasm = 0;
       throw error;
     }
   };
 
-  const load = () => {
-    if (loading) return;
-    loading = true;
-    Promise.all([
-      import(origin + setting("glue")),
-      fetch(origin + setting("wasm")),
-    ])
-      .then(([glue, answer]) => glue.load(answer).then(() => enter(glue)))
-      .catch(note)
-      .then(() => {
-        ready = true;
-        guard(report);
-      });
+  // Hands over the settings and what is known of this page load; answered with what is to be remembered of the visitor.
+  const enter = () => {
+    const visitor = ask("start", text, "" + record);
+    if (!visitor) throw "no start";
+    new URLSearchParams(visitor).forEach((value, name) => record.set(name, value));
+    keep();
   };
+
+  const load = () =>
+    // Without WebAssembly the glue still has its work.
+    (loading = loading || Promise.all([import(origin + setting("glue")), fetch(origin + setting("wasm")).catch(note)])
+      .then(([module, answer]) => {
+        glue = module.join({ settings, origin, guard, ask, plan, touch, label, pending, use, count, view, granted, decide, signal, mint, minted, held, problems, told, answers, text, recall });
+        return module.load(answer).then((found) => {
+          wasm = found;
+          enter();
+        });
+      })
+      .catch((error) => {
+        wasm = 0;
+        note(error);
+      })
+      .then(() => {
+        ready = 1;
+        guard(report);
+        return wasm ? "wasm" : "shim";
+      }));
 
   // --- commands -------------------------------------------------------------------------------------------------
 
   const command = (name, subject, more) => {
-    if (name == "consent") return consent(subject);
-    if (name == "inspect") {
-      return Promise.resolve({
-        mode: wasm ? "wasm" : "shim",
-        ready,
-        site_id: setting("site_id"),
-        visit_id: record.get("visit_id"),
-        consent: agreed,
-        problems: problems.slice(),
-      });
+    if (name == "consent") {
+      said = 1;
+      return consent(subject);
     }
+    if (name == "ready") return load();
+    if (name == "inspect") return load().then((mode) => (glue ? glue.inspect(mode, agreed, record) : { mode, problems }));
     if (name == "decorate") {
       subject = "" + subject;
-      if (wasm) return call("command", name, subject, document.baseURI, "") || subject;
       const found = plan(subject);
-      return found && !found.foreign ? found.href : subject;
+      if (found && glue) glue.prevented([found, "", "script"]);
+      return found ? found.href : subject;
     }
     if (name == "trigger") {
-      const attributes = {};
+      const click_id = mint();
+      const fields = { click_id };
+      let address;
       for (const key in more) {
         const value = more[key];
-        // An address is not sent in the clear.
-        if (value != null && key != "email") attributes["attribute." + key] = typeof value == "object" ? JSON.stringify(value) : value;
+        if (key == "email") address = value;
+        else if (value != null) fields["attribute." + key] = typeof value == "object" ? JSON.stringify(value) : value;
       }
-      view();
-      return emit("" + subject, attributes);
+      const go = () => {
+        view();
+        tell(click_id, "" + subject, fields);
+      };
+      // An address is not sent in the clear.
+      if (address) load().then(() => glue.hash(address, fields)).then(go, go);
+      else go();
+      return click_id;
     }
     note("no command " + name);
   };
@@ -412,31 +406,31 @@ if (!stub.loaded) {
     guard(() => {
       // Consent that was given or refused before we came counts before anything is read, stored or sent.
       for (const [name, state] of queue) {
-        if (name == "consent") agreed = state;
+        if (name == "consent") said = agreed = state;
       }
-      left = granted() ? memory(OUTBOX) : "";
+      left = granted() ? recall(OUTBOX) : "";
       decide();
       begun = true;
-      if (agreed == DENIED) consent(DENIED);
+      if (agreed == "denied") consent("denied");
       for (const type of "pointerover focusin pointerdown keydown contextmenu click auxclick".split(" ")) {
-        addEventListener(type, on, { capture: true, passive: true });
+        addEventListener(type, on, true);
       }
       addEventListener("pagehide", () =>
         guard(() => {
           settle();
+          if (glue) glue.hide();
           view();
           // Another page may have begun a visit of its own meanwhile.
-          if (memory(MEMORY).includes(record.get("visit_id"))) {
+          if (recall(MEMORY).includes(record.get("visit_id"))) {
             record.set("seen", Date.now());
             keep();
           }
         })
       );
       for (const args of queue.splice(0)) if (args[0] != "consent") tagwerk.apply(0, args);
-      // After first paint; a page in the background paints nothing, but it loads.
+      // After first paint; a page in the background paints nothing.
       requestAnimationFrame(() => setTimeout(load));
-      if (document.readyState == "complete") setTimeout(load);
-      else addEventListener("load", load);
+      setTimeout(load, 2e3);
     });
 
   tagwerk.loaded = true;

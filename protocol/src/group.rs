@@ -1,7 +1,7 @@
 //! Tracking groups: an affiliate network is a file, `groups/<name>.toml`. This is its schema; a key that is not known is an error.
 
 use crate::conversion::TransactionType;
-use crate::link::{Existing, GroupRule, Link, LinkRules, Page, Plan, plan};
+use crate::link::{GroupRule, Link, LinkRules, Page, Plan, plan};
 use crate::settings::SEPARATORS;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -234,7 +234,7 @@ impl Group {
     }
 
     fn check_link_cases(&self) -> Result<(), String> {
-        let rules = LinkRules { groups: vec![self.link_rule(&[])], existing: Existing::Keep };
+        let rules = LinkRules { groups: vec![self.link_rule(&[])], ..LinkRules::default() };
         for case in &self.link_case {
             let link = Link { href: &case.href, group: case.group.as_deref(), rel: case.rel.as_deref() };
             let found = match plan(&link, &rules, &Page { base: "https://shop.example/blog/post" }, |_| false) {

@@ -20,6 +20,21 @@ pub struct LinkRules {
     pub groups: Vec<GroupRule>,
     /// What happens to a sub-id of somebody else's.
     pub existing: Existing,
+    /// Links of the site's own that are known to lead to a network.
+    pub cloaked: Vec<Cloaked>,
+}
+
+/// A link of the site's own that redirects to a network, as AutoScan found out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cloaked {
+    /// Host of the link.
+    pub host: String,
+    /// Path of the link; it has no query.
+    pub path: String,
+    /// The group that it leads to.
+    pub group: String,
+    /// The offer's own URL, where it takes the link's place; empty where the link passes its parameters on.
+    pub resolved: String,
 }
 
 /// One tracking group's link rules.
@@ -142,8 +157,12 @@ pub fn plan_at(
     if around_token(text).is_some() {
         return Plan::Decorate(Decoration { group: group.map(|group| group.name.clone()), text: text.to_owned() });
     }
-    match group {
-        Some(group) => place(text, group, rules.existing, is_minted),
+    if let Some(group) = group {
+        return place(text, group, rules.existing, is_minted);
+    }
+    match rules.cloaked(&target) {
+        Some((group, "")) => place(text, group, rules.existing, is_minted),
+        Some((group, resolved)) => place(resolved, group, rules.existing, is_minted),
         None => match decorated_by_token(text, &is_minted) {
             Some(click_id) => Plan::Decorated { group: None, click_id },
             None => Plan::Leave(Reason::NotANetwork),
@@ -151,7 +170,36 @@ pub fn plan_at(
     }
 }
 
+impl Cloaked {
+    /// Reads a verdict of the server's, one form-encoded line: `url`, `group`, and `forwards` or `resolved`; `None` where
+    /// there is nothing to decorate.
+    pub fn from_line(line: &str) -> Option<Self> {
+        let field = |name: &str| {
+            let value = form::split(line, b'&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+            form::decode(value.unwrap_or_default())
+        };
+        let (url, group, resolved) = (field("url"), field("group"), field("resolved"));
+        // The server names the page's own links by scheme, host and path.
+        let (_, rest) = form::split_once(&url, b':')?;
+        let (host, path) = split(rest.trim_start_matches('/'), b'/');
+        let (host, _) = split(host, b':');
+        let works = !group.is_empty() && (!resolved.is_empty() || !field("forwards").is_empty());
+        works.then(|| Self { host: host.to_owned(), path: path.to_owned(), group, resolved })
+    }
+}
+
 impl LinkRules {
+    /// No rules.
+    pub const fn new() -> Self {
+        Self { groups: Vec::new(), existing: Existing::Keep, cloaked: Vec::new() }
+    }
+
+    /// The group that a cloaked link leads to, and what stands in its place.
+    fn cloaked(&self, target: &Target) -> Option<(&GroupRule, &str)> {
+        let found = self.cloaked.iter().find(|link| link.host == target.host && link.path == target.path)?;
+        Some((self.groups.iter().find(|group| group.name == found.group)?, &found.resolved))
+    }
+
     /// The group a link belongs to: by attribute, then by `rel`, then by host and path.
     fn group_of(&self, link: &Link<'_>, target: &Target) -> Option<&GroupRule> {
         let named = |name: &str| self.groups.iter().find(|group| group.name.eq_ignore_ascii_case(name));

@@ -114,7 +114,7 @@ impl TagSettings {
         put(field::GLUE, &self.glue);
         put(field::WASM, &self.wasm);
         put(field::ORIGIN, &self.origin);
-        put(field::CREDENTIALS, flag(self.credentials));
+        put(field::CREDENTIALS, if self.credentials { "include" } else { "omit" });
         put(field::CONSENT, self.consent.as_str());
         put(field::DECORATE_WITHOUT, flag(self.decorate_without));
         put(field::EXISTING, if self.rules.existing == Existing::Replace { "replace" } else { "keep" });
@@ -149,7 +149,7 @@ impl TagSettings {
                 field::GLUE => settings.glue = value,
                 field::WASM => settings.wasm = value,
                 field::ORIGIN => settings.origin = value,
-                field::CREDENTIALS => settings.credentials = value == "1",
+                field::CREDENTIALS => settings.credentials = value == "include",
                 field::CONSENT => {
                     settings.consent = match value.as_str() {
                         "none" => Consent::None,
@@ -229,6 +229,7 @@ mod tests {
                     GroupRule { name: "b".into(), sub_id: "tid".into(), hosts: vec![], paths: vec!["/x/".into()] },
                 ],
                 existing: Existing::Replace,
+                cloaked: vec![],
             },
             clicks: vec!["gclid".into(), "ScCid".into()],
             gpc: true,

@@ -25,6 +25,7 @@ fn rules(existing: Existing) -> LinkRules {
             group("clickbank", include_str!("../../groups/clickbank.toml")),
         ],
         existing,
+        ..LinkRules::default()
     }
 }
 
@@ -175,7 +176,7 @@ proptest! {
     #[test]
     fn hosts_match_whole_labels_only(prefix in "[a-z0-9-]{1,12}") {
         let rule = GroupRule { name: "n".into(), sub_id: "s".into(), hosts: vec!["network.example".into()], paths: vec![] };
-        let rules = LinkRules { groups: vec![rule], existing: Existing::Keep };
+        let rules = LinkRules { groups: vec![rule], ..LinkRules::default() };
         let found = |host: String| {
             let href = format!("https://{host}/x");
             matches!(plan(&Link { href: &href, group: None, rel: None }, &rules, &PAGE, |_| false), Plan::Decorate(_))
@@ -186,6 +187,74 @@ proptest! {
             (["network.example.", prefix.as_str()].concat(), false),
         ] {
             prop_assert_eq!(found(host.clone()), expected, "{}", host);
+        }
+    }
+}
+
+mod cloaked {
+    use super::*;
+    use tagwerk_protocol::link::Cloaked;
+
+    const VERDICTS: &str = "url=https%3A%2F%2Fshop.example%2Fgo%2Fx&group=digistore24&forwards=1&reason=r\n\
+        url=http%3A%2F%2Fshop.example%3A8080%2Fgo%2Fy&group=digistore24&resolved=https%3A%2F%2Fwww.digistore24.com%2Fredir%2F1%2Fa%3Fx%3D%2525E9&reason=r\n\
+        url=https%3A%2F%2Fshop.example%2Fgo%2Fz&group=digistore24&reason=drops+parameters\n\
+        url=https%3A%2F%2Fshop.example%2Fabout&reason=no+network\n";
+
+    fn planned(href: &str, is_minted: bool) -> Plan {
+        let cloaked: Vec<Cloaked> = VERDICTS.lines().filter_map(Cloaked::from_line).collect();
+        assert_eq!(cloaked.len(), 2, "what does not work is not kept");
+        let rules = LinkRules { cloaked, ..rules(Existing::Keep) };
+        plan(&Link { href, group: None, rel: None }, &rules, &Page { base: "https://shop.example/blog/" }, |_| is_minted)
+    }
+
+    fn decorated(href: &str) -> Option<String> {
+        match planned(href, false) {
+            Plan::Decorate(decoration) => Some(decoration.href("CLICKID")),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_link_that_passes_parameters_on_is_decorated_itself() {
+        assert_eq!(decorated("/go/x#top").as_deref(), Some("/go/x?cid=CLICKID#top"));
+    }
+
+    #[test]
+    fn a_link_that_drops_parameters_gives_way_to_the_offer() {
+        assert_eq!(
+            decorated("http://shop.example:8080/go/y").as_deref(),
+            Some("https://www.digistore24.com/redir/1/a?x=%25E9&cid=CLICKID")
+        );
+    }
+
+    #[test]
+    fn a_link_that_drops_parameters_stays_where_nothing_may_take_its_place() {
+        assert_eq!(decorated("/go/z"), None);
+        assert_eq!(decorated("/about"), None);
+        assert_eq!(decorated("https://other.example/go/x"), None);
+    }
+
+    #[test]
+    fn a_decorated_cloaked_link_keeps_its_id() {
+        let href = "/go/x?cid=758eg6057boyx998uts8t098shhur7sp";
+        assert!(matches!(planned(href, true), Plan::Decorated { group: Some(group), .. } if group == "digistore24"));
+    }
+
+    #[test]
+    fn a_link_with_a_group_of_its_own_needs_no_verdict() {
+        let text = "https://www.digistore24.com/redir/1/a";
+        assert_eq!(decorated(text), Some(format!("{text}?cid=CLICKID")));
+    }
+
+    proptest! {
+        #[test]
+        fn any_verdict_is_read_without_a_panic(line in ".*", url in ".*") {
+            let _ = Cloaked::from_line(&line);
+            let mut built = String::new();
+            for (name, value) in [("url", url.as_str()), ("group", "g"), ("forwards", "1")] {
+                tagwerk_protocol::form::push(&mut built, name, value);
+            }
+            let _ = Cloaked::from_line(&built);
         }
     }
 }

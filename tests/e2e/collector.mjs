@@ -18,6 +18,9 @@ export function settingsText(changes = {}) {
     event: `/${SITE}/event`,
     glue: '/assets/tag.js',
     wasm: '/assets/tag.wasm',
+    inspect: '/assets/inspect.js',
+    inspect_wasm: '/assets/inspect.wasm',
+    credentials: 'omit',
     consent: 'none',
     decorate_without: '1',
     existing: 'keep',
@@ -51,9 +54,9 @@ export async function startCollector() {
       const shim = dist('tagwerk.js').toString().replace('"%TAGWERK_SETTINGS%"', () => JSON.stringify(settingsText(collector.settings)));
       return response.writeHead(200, { 'content-type': TYPES.js }).end(shim);
     }
-    const [, ending] = /^\/assets\/tag\.(js|wasm)$/.exec(path) ?? [];
-    if (!ending || collector.missing.includes(ending)) return response.writeHead(404, { 'content-type': 'text/html' }).end('<p>not here</p>');
-    const answer = () => response.writeHead(200, { 'content-type': TYPES[ending] }).end(dist(`tag.${ending}`));
+    const [, name, ending] = /^\/assets\/(tag|inspect)\.(js|wasm)$/.exec(path) ?? [];
+    if (!ending || (name === 'tag' && collector.missing.includes(ending))) return response.writeHead(404, { 'content-type': 'text/html' }).end('<p>not here</p>');
+    const answer = () => response.writeHead(200, { 'content-type': TYPES[ending] }).end(dist(`${name}.${ending}`));
     return collector.gate ? collector.gate.then(answer) : answer();
   };
 

@@ -40,9 +40,7 @@ export async function openShop(browser, collector, { mode = 'wasm', init } = {})
     /** Waits until WebAssembly has taken over, or the shim knows that it is alone. */
     async working() {
       await page.waitForFunction(() => window.tagwerk?.loaded);
-      await page.evaluate(async () => {
-        while (!(await window.tagwerk('inspect')).ready) await new Promise(requestAnimationFrame);
-      });
+      await page.evaluate(() => window.tagwerk('ready'));
     },
     /** What the tag says of itself. */
     inspect: () => page.evaluate(() => window.tagwerk('inspect')),

@@ -1,10 +1,11 @@
-//! Every published link case, through the real DOM; and the links that nobody has used yet.
+//! Every published link case, with the browser's own URL parser; and what else is said of links.
 
-use crate::shop;
+use crate::shop::{self, ask, plan};
 use serde_json::Value;
-use tagwerk_protocol::click_id::ClickId;
 use tagwerk_protocol::link::Existing;
 use wasm_bindgen_test::wasm_bindgen_test;
+
+const OFFER: &str = "https://www.digistore24.com/redir/1/a?x=%E9#top";
 
 #[wasm_bindgen_test]
 fn every_published_case_is_decorated_as_it_says() {
@@ -12,93 +13,72 @@ fn every_published_case_is_decorated_as_it_says() {
     let cases = cases["cases"].as_array().expect("a list of cases");
     assert!(cases.len() >= 36);
     for case in cases {
-        let existing = if case["settings"]["existing_subid"] == "replace" { Existing::Replace } else { Existing::Keep };
-        shop::start("decorates=1");
-        tagwerk_tag::start(&shop::settings(existing), &shop::facts("decorates=1")).expect("the tag starts");
-        let original = case["href"].as_str().expect("an href");
-        let mut attributes = vec![("href", original)];
-        for (name, value) in case["attributes"].as_object().expect("attributes") {
-            attributes.push((name, value.as_str().expect("a text")));
-        }
-        let link = shop::link(&attributes);
-        shop::hover(&link);
-        let found = shop::href(&link);
+        let replaces = case["settings"]["existing_subid"] == "replace";
+        shop::start(if replaces { Existing::Replace } else { Existing::Keep });
+        let attribute = |name: &str| case["attributes"][name].as_str().unwrap_or_default();
+        let href = case["href"].as_str().expect("an href");
+        let planned = plan(href, attribute("data-tracking-group"), attribute("rel"));
         match case["expect"].as_str() {
-            None => assert_eq!(found, original, "{}", case["name"]),
+            None => assert!(planned.is_none_or(|planned| planned.foreign), "{}", case["name"]),
             Some(expected) => {
-                let at = expected.find("CLICKID").expect("a place for the id");
-                let id = found.get(at..at + 32).and_then(ClickId::parse).expect("a click id");
-                assert_eq!(id.visit().as_str(), shop::VISIT);
-                assert_eq!(found, expected.replace("CLICKID", id.as_str()), "{}", case["name"]);
+                let planned = planned.unwrap_or_else(|| panic!("{} is decorated", case["name"]));
+                assert_eq!(planned.href, expected.replace("CLICKID", planned.id.as_str()), "{}", case["name"]);
             }
         }
     }
 }
 
 #[wasm_bindgen_test]
-fn a_link_keeps_its_id_as_long_as_nobody_clicks_it() {
-    shop::start("decorates=1");
-    let link = shop::offer();
-    shop::hover(&link);
-    let id = shop::id_in(&link);
-    shop::hover(&link);
-    assert_eq!(shop::id_in(&link), id);
+fn a_link_keeps_the_id_that_this_page_load_gave_it() {
+    shop::start(Existing::Keep);
+    let first = plan(OFFER, "", "").expect("an offer");
+    assert_eq!(first.group, "digistore24");
+    let again = plan(&first.href, "", "").expect("an offer");
+    assert_eq!((again.id, again.href), (first.id, first.href));
 }
 
 #[wasm_bindgen_test]
-fn an_id_that_the_shim_has_put_into_a_link_stays() {
-    shop::start("decorates=1");
-    let link = shop::offer();
-    shop::hover(&link);
-    let id = shop::id_in(&link);
-    let more = format!("decorates=1&minted=x+{id}");
-    tagwerk_tag::start(&shop::settings(Existing::Keep), &shop::facts(&more)).expect("the tag starts");
-    shop::hover(&link);
-    assert_eq!(shop::id_in(&link), id);
+fn every_link_gets_an_id_of_its_own() {
+    shop::start(Existing::Keep);
+    let ids: std::collections::HashSet<String> =
+        (0..100).map(|_| plan(OFFER, "", "").expect("an offer").id.to_string()).collect();
+    assert_eq!(ids.len(), 100);
 }
 
 #[wasm_bindgen_test]
-fn nothing_is_decorated_without_leave() {
-    shop::start("");
-    let link = shop::offer();
-    shop::hover(&link);
-    assert_eq!(shop::href(&link), shop::OFFER);
-    assert_eq!(tagwerk_tag::scan(), 0);
-    assert_eq!(shop::href(&link), shop::OFFER);
-    assert_eq!(tagwerk_tag::command("decorate", shop::OFFER, shop::PAGE, ""), None);
+fn somebody_else_s_sub_id_stays_and_is_told() {
+    shop::start(Existing::Keep);
+    let href = "https://www.digistore24.com/redir/1/a?cid=partner-7";
+    let planned = plan(href, "", "").expect("an offer");
+    assert!(planned.foreign);
+    assert_eq!(planned.href, href);
 }
 
 #[wasm_bindgen_test]
-fn a_url_is_decorated_as_a_link_would_be() {
-    shop::start("decorates=1");
-    let decorate = |url: &str| tagwerk_tag::command("decorate", url, "https://www.digistore24.com/redir/", "");
-    assert!(decorate("1/a").expect("a URL").starts_with("1/a?cid=hbshnsrle2u9bhhz"));
-    assert_eq!(decorate("https://example.com/"), None);
-    assert_eq!(decorate("//["), None, "what is no URL is left alone");
+fn the_selector_finds_what_is_worth_decorating_and_nothing_that_is_done() {
+    shop::start(Existing::Keep);
+    let selector = ask(&["wanted"]);
+    let document = web_sys::window().expect("a window").document().expect("a document");
+    let matches = |href: &str, rel: &str| {
+        let link = document.create_element("a").expect("a link");
+        link.set_attribute("href", href).expect("an attribute");
+        link.set_attribute("rel", rel).expect("an attribute");
+        link.matches(&selector).expect("a selector")
+    };
+    assert!(matches(OFFER, ""));
+    assert!(matches("/go/x", "nofollow DigiStore24"));
+    assert!(matches("/go/x?s=--CLICK-ID--", ""));
+    assert!(!matches("/about", "nofollow"));
+    assert!(!matches(&plan(OFFER, "", "").expect("an offer").href, ""));
 }
 
 #[wasm_bindgen_test]
-fn links_that_nobody_has_used_get_ids_in_slices_up_to_a_bound() {
-    shop::start("decorates=1");
-    let links: Vec<_> = (0..230).map(|_| shop::offer()).collect();
-    let calls = (0..9).map(|_| tagwerk_tag::scan()).take_while(|more| *more > 0).count();
-    assert_eq!(calls, 4, "slices of fifty");
-    let done = links.iter().filter(|link| shop::href(link).contains(shop::VISIT)).count();
-    assert_eq!(done, 200);
-    assert_eq!(tagwerk_tag::scan(), -1, "the share is done");
-    let last = links.last().expect("a link");
-    shop::hover(last);
-    assert!(shop::href(last).contains(shop::VISIT), "and the rest is decorated at use");
-}
-
-#[wasm_bindgen_test]
-fn a_later_search_finds_what_was_inserted_meanwhile() {
-    shop::start("decorates=1");
-    let early = shop::offer();
-    assert_eq!(tagwerk_tag::scan(), 0);
-    let id = shop::id_in(&early);
-    let late = shop::link(&[("href", "/go/offer"), ("rel", "Digistore24")]);
-    assert_eq!(tagwerk_tag::scan(), 0);
-    assert!(shop::href(&late).starts_with("/go/offer?cid=hbshnsrle2u9bhhz"));
-    assert_eq!(shop::id_in(&early), id);
+fn a_cloaked_link_is_decorated_once_the_server_has_told() {
+    shop::start(Existing::Keep);
+    assert!(plan("/go/x", "", "").is_none());
+    let verdict = "url=https%3A%2F%2Fshop.example%2Fgo%2Fx&group=digistore24&forwards=1&reason=r\n";
+    assert_eq!(ask(&["cloaked", verdict]), "");
+    assert!(plan("/go/x", "", "").expect("a cloaked link").href.starts_with("/go/x?cid=hbshnsrle2u9bhhz"));
+    ask(&["start", &shop::settings(Existing::Keep), &shop::record("")]);
+    assert!(plan("/go/x", "", "").is_some(), "what the server told outlives another record");
 }

@@ -1,9 +1,8 @@
-//! The WebAssembly half of the tag, in a browser, through the exports that the shim calls.
+//! The WebAssembly half of the tag, in a browser, through the one export that shim and glue call.
 #![cfg(target_arch = "wasm32")]
 // The linter knows `#[test]` alone as a test; here as there, failing is how a test speaks.
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 
-mod clicks;
 mod links;
 mod shop;
 mod starting;

@@ -1,15 +1,16 @@
-//! A page with links in it, and the tag started on it as the shim would.
+//! A shop's page as the tag is asked about it.
 
+use std::cell::RefCell;
 use tagwerk_protocol::click_id::ClickId;
-use tagwerk_protocol::event::Event;
 use tagwerk_protocol::link::{Existing, GroupRule, LinkRules};
 use tagwerk_protocol::settings::TagSettings;
-use wasm_bindgen::JsCast;
-use web_sys::{Document, Element, HtmlElement, MouseEvent, MouseEventInit};
 
 pub(crate) const VISIT: &str = "hbshnsrle2u9bhhz";
-pub(crate) const PAGE: &str = "https://shop.example/blog/post";
-pub(crate) const OFFER: &str = "https://www.digistore24.com/redir/1/a?x=%E9#top";
+const BASE: &str = "https://shop.example/blog/post";
+
+thread_local! {
+    static MINTED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The site's settings as the shim hands them over.
 pub(crate) fn settings(existing: Existing) -> String {
@@ -23,82 +24,62 @@ pub(crate) fn settings(existing: Existing) -> String {
         group("digistore24", "cid", &["digistore24.com", "checkout-ds24.com"], &["/redir/", "/content/", "/product/"]),
         group("clickbank", "tid", &["hop.clickbank.net"], &[]),
     ];
-    TagSettings { rules: LinkRules { groups, existing }, ..TagSettings::default() }.to_text()
+    TagSettings { rules: LinkRules { groups, existing, ..LinkRules::default() }, ..TagSettings::default() }.to_text()
 }
 
-/// The shim's facts, with more of them.
-pub(crate) fn facts(more: &str) -> String {
-    format!("visit_id={VISIT}&seen=2&landing_at=1&landing_page=https%3A%2F%2Fshop.example%2F&landing_referrer=&{more}")
+/// The record of a visit, with more in it.
+pub(crate) fn record(more: &str) -> String {
+    format!("visit_id={VISIT}&landing_at=1&landing_page=https%3A%2F%2Fshop.example%2F&landing_referrer=&from=+&seen=2{more}")
 }
 
-/// Starts the tag on an empty page.
-pub(crate) fn start(more: &str) {
-    stage().set_inner_html("");
-    tagwerk_tag::start(&settings(Existing::Keep), &facts(more)).expect("the tag starts");
+/// Asks the tag; the parts have NUL between them.
+pub(crate) fn ask(parts: &[&str]) -> String {
+    tagwerk_tag::ask(&parts.join("\0"))
 }
 
-pub(crate) fn document() -> Document {
-    web_sys::window().expect("a window").document().expect("a document")
+/// Starts the tag on the shop's page.
+pub(crate) fn start(existing: Existing) {
+    MINTED.with_borrow_mut(Vec::clear);
+    assert!(!ask(&["start", &settings(existing), &record("")]).is_empty(), "the tag starts");
 }
 
-/// Where the links of a test stand; the rest of the page is the test runner's.
-fn stage() -> Element {
-    document().get_element_by_id("stage").unwrap_or_else(|| {
-        let stage = document().create_element("div").expect("an element");
-        stage.set_id("stage");
-        document().body().expect("a body").append_child(&stage).expect("a place");
-        stage
-    })
+/// What becomes of a link.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) group: String,
+    pub(crate) id: ClickId,
+    pub(crate) href: String,
+    pub(crate) foreign: bool,
 }
 
-/// Puts a link into the page.
-pub(crate) fn link(attributes: &[(&str, &str)]) -> Element {
-    let link = document().create_element("a").expect("a link");
-    for (name, value) in attributes {
-        link.set_attribute(name, value).expect("an attribute");
+/// Asks about a link as the shim does: trimmed, with what the browser's own parser says of it and the id of this page
+/// load that stands in it. `None` where the link is left alone.
+pub(crate) fn plan(href: &str, group: &str, rel: &str) -> Option<Planned> {
+    let href = href.trim_matches(|c| c <= ' ');
+    if href.starts_with('#') {
+        return None;
     }
-    link.set_text_content(Some("Buy the course"));
-    stage().append_child(&link).expect("a place");
-    link
-}
-
-pub(crate) fn offer() -> Element {
-    link(&[("href", OFFER)])
-}
-
-pub(crate) fn href(link: &Element) -> String {
-    link.get_attribute("href").expect("an href")
-}
-
-/// The click id that a link to the offer carries.
-pub(crate) fn id_in(link: &Element) -> ClickId {
-    let href = href(link);
-    let rest = href.strip_prefix("https://www.digistore24.com/redir/1/a?x=%E9&cid=").expect("the offer's address");
-    ClickId::parse(rest.strip_suffix("#top").expect("the fragment last")).expect("a click id")
-}
-
-pub(crate) fn mouse(kind: &str, change: impl FnOnce(&MouseEventInit)) -> MouseEvent {
-    let init = MouseEventInit::new();
-    init.set_cancelable(true);
-    init.set_detail(1);
-    change(&init);
-    MouseEvent::new_with_mouse_event_init_dict(kind, &init).expect("an event")
-}
-
-/// Lets the visitor's pointer come over a link.
-pub(crate) fn hover(link: &Element) {
-    tagwerk_tag::handle(&mouse("pointerover", |_| {}), link, "");
-}
-
-/// Lets the tag see a click on a link; answers the event.
-pub(crate) fn click(link: &Element, change: impl FnOnce(&MouseEventInit)) -> MouseEvent {
-    let event = mouse("click", change);
-    tagwerk_tag::handle(&event, link, link.unchecked_ref::<HtmlElement>().inner_text().as_str());
-    event
-}
-
-/// What the tag reports now.
-pub(crate) fn reported() -> Vec<Event> {
-    let lines = tagwerk_tag::settle(PAGE).unwrap_or_default();
-    lines.lines().map(|line| Event::from_line(line).expect("an event")).collect()
+    let url = web_sys::Url::new_with_base(href, BASE).ok()?;
+    if !matches!(url.protocol().as_str(), "http:" | "https:") {
+        return None;
+    }
+    let host = url.hostname();
+    let host = host.strip_suffix('.').unwrap_or(&host);
+    let lower = href.to_lowercase();
+    let mine = MINTED.with_borrow(|minted| minted.iter().find(|id| lower.contains(*id)).cloned()).unwrap_or_default();
+    let answer = ask(&["plan", href, host, &url.pathname(), group, rel, &mine]);
+    if answer.is_empty() {
+        return None;
+    }
+    let parts: Vec<&str> = answer.split('\0').collect();
+    assert_eq!(parts.len(), 4, "{answer:?}");
+    let planned = Planned {
+        group: parts[0].into(),
+        id: ClickId::parse(parts[1]).expect("a click id"),
+        href: parts[2].into(),
+        foreign: parts[3] == "1",
+    };
+    assert_eq!(planned.id.visit().as_str(), VISIT);
+    MINTED.with_borrow_mut(|minted| minted.push(planned.id.to_string()));
+    Some(planned)
 }
