@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 use tagwerk_protocol::clicks::Clicks;
 use tagwerk_protocol::group::Group;
+use tagwerk_protocol::pixels::Pixels;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("..");
@@ -22,7 +23,7 @@ fn groups(folder: &Path) -> Result<String, Box<dyn std::error::Error>> {
     files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
     files.sort();
     let mut rows = String::new();
-    let mut clicks = PathBuf::new();
+    let (mut clicks, mut pixels) = (PathBuf::new(), PathBuf::new());
     for file in files {
         let name = file.file_stem().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         let text = fs::read_to_string(&file)?;
@@ -32,11 +33,19 @@ fn groups(folder: &Path) -> Result<String, Box<dyn std::error::Error>> {
             clicks = file;
             continue;
         }
+        if name == "pixels" {
+            Pixels::parse(&shown, &text)?;
+            pixels = file;
+            continue;
+        }
         Group::parse(&name, &shown, &text)?;
         writeln!(rows, "    ({name:?}, include_str!({file:?})),")?;
     }
     Ok(format!(
-        "pub(crate) const BUILT_IN: &[(&str, &str)] = &[\n{rows}];\npub(crate) const CLICKS: &str = include_str!({clicks:?});\n"
+        "pub(crate) const BUILT_IN: &[(&str, &str)] = &[\n{rows}];
+pub(crate) const CLICKS: &str = include_str!({clicks:?});
+pub(crate) const PIXELS: &str = include_str!({pixels:?});
+"
     ))
 }
 

@@ -51,6 +51,11 @@ impl Clicks {
         Ok(clicks)
     }
 
+    /// The cookies' names, as they stand in the table.
+    pub fn cookies(&self) -> Vec<String> {
+        self.cookie.iter().map(|row| row.name.clone()).collect()
+    }
+
     /// The parameters' names.
     pub fn params(&self) -> Vec<String> {
         self.click.iter().map(|row| row.param.clone()).collect()

@@ -10,8 +10,10 @@
 
 use tagwerk_protocol::clicks::Clicks;
 use tagwerk_protocol::group::{Group, Postback};
+use tagwerk_protocol::pixels::{Events, Pixels};
 
 const CLICKS: &str = include_str!("../../groups/clicks.toml");
+const PIXELS: &str = include_str!("../../groups/pixels.toml");
 const GROUP: &str = include_str!("../../groups/digistore24.toml");
 
 #[test]
@@ -29,6 +31,38 @@ fn a_parameter_that_stands_twice_is_refused() {
     let error =
         Clicks::parse("clicks.toml", &format!("{CLICKS}\n[[click]]\nparam = \"GCLID\"\nplatform = \"google\"\n"));
     assert!(error.expect_err("twice").contains("GCLID"));
+}
+
+#[test]
+fn every_pixel_is_called_for_a_click_and_with_the_event_s_id() {
+    let pixels = Pixels::parse("pixels.toml", PIXELS).expect("the table is well-formed");
+    let functions: Vec<&str> = pixels.pixel.iter().map(|row| row.function.as_str()).collect();
+    for function in [
+        "gtag",
+        "fbq",
+        "ttq.track",
+        "uetq.push",
+        "dataLayer.push",
+        "pintrk",
+        "snaptr",
+        "rdt",
+        "twq",
+        "lintrk",
+        "_tfa.push",
+        "obApi",
+    ] {
+        assert!(functions.contains(&function), "{function}");
+    }
+    for row in &pixels.pixel {
+        let template = serde_json::to_string(&row.template).expect("JSON");
+        assert!(template.contains("\"{event_id}\""), "{}: {template}", row.platform);
+        let calls: Vec<_> = pixels.pixel.iter().filter(|other| other.platform == row.platform).collect();
+        let takes_clicks = calls.iter().any(|call| match &call.events {
+            Events::Others => true,
+            Events::Named(names) => names.contains_key("OutboundClick"),
+        });
+        assert!(takes_clicks, "{}", row.platform);
+    }
 }
 
 #[test]

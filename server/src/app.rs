@@ -5,13 +5,14 @@ use crate::config::Config;
 use crate::groups::Groups;
 use crate::http::event::EventLimiter;
 use crate::http::tag::Scripts;
-use crate::settings::{self, SettingsError, SiteSettings};
+use crate::settings::{self, SettingsError, SiteSettings, Tables};
 use crate::store::{Millis, SharedStore, Site, StoreError};
 use crate::vault::{Vault, VaultError, random};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tagwerk_protocol::clicks::Clicks;
+use tagwerk_protocol::pixels::Pixels;
 use uuid::Uuid;
 
 /// How often a change of settings is tried again when somebody else changed them in between.
@@ -28,6 +29,8 @@ pub struct App {
     pub groups: Groups,
     /// The ad click parameters.
     pub clicks: Clicks,
+    /// How the ad platforms' own pixels are called.
+    pub pixels: Pixels,
     /// Seals secrets.
     pub vault: Vault,
     /// The built tag.
@@ -71,7 +74,8 @@ impl App {
     pub async fn patch_settings(&self, site_id: &str, change: Value) -> Result<SiteSettings, ChangeError> {
         for _ in 0..TRIES {
             let site = self.store.site(site_id).await?.ok_or(ChangeError::NoSite)?;
-            let after = settings::patch(site_id, &site.settings, change.clone(), &self.groups, &self.vault)?;
+            let tables = Tables { groups: &self.groups, pixels: &self.pixels };
+            let after = settings::patch(site_id, &site.settings, change.clone(), tables, &self.vault)?;
             let read = SiteSettings::read(&after)?;
             if self.store.replace_settings(site_id, &site.settings, after).await? {
                 return Ok(read);
@@ -95,9 +99,9 @@ pub fn row_id() -> String {
 ///
 /// # Errors
 /// The system gives no randomness, or the settings cannot be.
-pub fn new_site(name: &str, change: Value, groups: &Groups, vault: &Vault) -> Result<Site, SettingsError> {
+pub fn new_site(name: &str, change: Value, tables: Tables<'_>, vault: &Vault) -> Result<Site, SettingsError> {
     let site_id = identifier::<12>()?;
-    let settings = settings::patch(&site_id, &json!({ "name": name }), change, groups, vault)?;
+    let settings = settings::patch(&site_id, &json!({ "name": name }), change, tables, vault)?;
     Ok(Site { site_id, tracking_id: identifier::<24>()?, created_at: now(), settings })
 }
 

@@ -1,4 +1,4 @@
-//! The tracking groups and ad click parameters this server knows: the built-in ones, and an operator's own.
+//! The tracking groups, ad click parameters and pixels this server knows: the built-in ones, and an operator's own groups.
 
 use crate::intake::{self, Rules};
 use std::collections::BTreeMap;
@@ -6,6 +6,7 @@ use std::path::Path;
 use tagwerk_protocol::clicks::Clicks;
 use tagwerk_protocol::form;
 use tagwerk_protocol::group::Group;
+use tagwerk_protocol::pixels::Pixels;
 
 include!(concat!(env!("OUT_DIR"), "/groups.rs"));
 
@@ -87,6 +88,14 @@ fn read(name: &str, file: &str, text: &str) -> Result<Group, String> {
 /// None in practice: the build has checked it.
 pub fn clicks() -> Result<Clicks, String> {
     Clicks::parse("groups/clicks.toml", CLICKS)
+}
+
+/// The built-in table of the ad platforms' own pixels.
+///
+/// # Errors
+/// None in practice: the build has checked it.
+pub fn pixels() -> Result<Pixels, String> {
+    Pixels::parse("groups/pixels.toml", PIXELS)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use tagwerk_server::groups::{self, Groups};
 use tagwerk_server::http::operator::token_hash;
 use tagwerk_server::http::session::new_one_time_link;
 use tagwerk_server::http::{event, tag};
-use tagwerk_server::settings::SiteSettings;
+use tagwerk_server::settings::{SiteSettings, Tables};
 use tagwerk_server::store::sqlite::{self, Sqlite};
 use tagwerk_server::store::{Operators, Sites, Store};
 use tagwerk_server::vault::{Vault, random};
@@ -116,6 +116,7 @@ async fn serve(options: &Options) -> Result<()> {
         event_limiter: event::limiter(config.limits.events_per_minute),
         scripts: tag::Scripts::default(),
         clicks: groups::clicks().map_err(|problem| anyhow!(problem))?,
+        pixels: groups::pixels().map_err(|problem| anyhow!(problem))?,
         store: Arc::clone(&store) as Arc<dyn Store>,
         config,
         groups,
@@ -171,7 +172,9 @@ async fn prepare(app: &SharedApp) -> Result<()> {
 
 async fn add_site(name: &str, origins: &[String], options: &Options) -> Result<()> {
     let Parts { groups, vault, store, .. } = open(options)?;
-    let site = app::new_site(name, json!({ "origins": origins }), &groups, &vault)?;
+    let pixels = groups::pixels().map_err(|problem| anyhow!(problem))?;
+    let tables = Tables { groups: &groups, pixels: &pixels };
+    let site = app::new_site(name, json!({ "origins": origins }), tables, &vault)?;
     store.add_site(site.clone()).await?;
     println!("site_id={}\ntracking_id={}", site.site_id, site.tracking_id);
     store.close().await;

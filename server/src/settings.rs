@@ -12,7 +12,7 @@ use tagwerk_protocol::conversion::ValueRule;
 
 mod change;
 
-pub use change::patch;
+pub use change::{Tables, patch};
 
 /// Stands where a secret is kept.
 pub const MASK: &str = "********";
@@ -46,8 +46,14 @@ pub struct SiteSettings {
     pub consent: ConsentSettings,
     /// What is kept of a visitor.
     pub privacy: Privacy,
+    /// How long an arrival that brought the visitor counts.
+    pub attribution: Attribution,
     /// Finding out where cloaked links lead.
     pub autoscan: Autoscan,
+    /// Platforms whose own pixel in the page is handed the events; the names of `groups/pixels.toml`.
+    pub pixels: Vec<String>,
+    /// Ids of the advertiser's own accounts that pixels are called with, by platform and event.
+    pub pixel_ids: BTreeMap<String, BTreeMap<String, String>>,
     /// By tracking group.
     pub groups: BTreeMap<String, GroupSettings>,
     /// Conversion types of the site's own.
@@ -119,6 +125,23 @@ pub enum IpPolicy {
     Truncated,
     /// Nothing.
     None,
+}
+
+/// See [`SiteSettings::attribution`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Attribution {
+    /// How long the visitor's first arrival is kept, in days before the visit.
+    pub first_touch_days: u16,
+    /// How long a visit without a source of its own is credited to the last arrival that had one, in days.
+    pub last_touch_days: u16,
+}
+
+impl Default for Attribution {
+    /// Ad platforms credit a click for 30 days unless told otherwise, and analytics looks back 90 days for what came first.
+    fn default() -> Self {
+        Self { first_touch_days: 90, last_touch_days: 30 }
+    }
 }
 
 /// See [`SiteSettings::autoscan`].

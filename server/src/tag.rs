@@ -31,6 +31,9 @@ pub fn settings(app: &App, site_id: &str, settings: &SiteSettings) -> TagSetting
             },
         },
         clicks: app.clicks.params(),
+        gpc: settings.consent.gpc,
+        cookies: app.clicks.cookies(),
+        pixels: app.pixels.calls(&settings.pixels, &settings.pixel_ids),
         ..TagSettings::default()
     }
 }

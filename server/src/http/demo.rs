@@ -8,7 +8,7 @@ use super::dashboard::page;
 use super::error::Error;
 use crate::app::{App, SharedApp, new_site};
 use crate::assets::hash;
-use crate::settings::SettingsError;
+use crate::settings::{SettingsError, Tables};
 use crate::store::Site;
 use askama::Template;
 use axum::Router;
@@ -51,7 +51,8 @@ pub fn site(app: &App) -> Result<Site, SettingsError> {
     hosts.extend(own.filter(|own| !hosts.contains(own)));
     let groups: Map<String, Value> =
         network(app).map(|(group, _)| (group.name.clone(), json!({ "hosts": hosts }))).into_iter().collect();
-    new_site("Kitchen Notes (demo)", json!({ "groups": groups }), &app.groups, &app.vault)
+    let tables = Tables { groups: &app.groups, pixels: &app.pixels };
+    new_site("Kitchen Notes (demo)", json!({ "groups": groups }), tables, &app.vault)
 }
 
 /// The network that the demo stands in for: the first that calls postback URLs.

@@ -1,12 +1,28 @@
 //! Changing settings: a JSON merge patch is checked, its secrets are sealed, and nothing is changed where a key cannot be.
 
-use super::{BASE_URL, COMMON, ENABLED, Field, GROUP_SECRET, MASK, PLATFORMS, SettingsError, SiteSettings};
+use super::{
+    Attribution, BASE_URL, COMMON, ENABLED, Field, GROUP_SECRET, MASK, PLATFORMS, SettingsError, SiteSettings,
+};
 use super::{fields, is_secret};
 use crate::groups::Groups;
 use crate::vault::Vault;
 use serde_json::{Map, Value};
+use std::ops::RangeInclusive;
 use tagwerk_protocol::money::Currency;
+use tagwerk_protocol::pixels::Pixels;
 use tagwerk_protocol::settings::SEPARATORS;
+
+/// What settings may name.
+#[derive(Debug, Clone, Copy)]
+pub struct Tables<'a> {
+    /// The tracking groups.
+    pub groups: &'a Groups,
+    /// The ad platforms' own pixels.
+    pub pixels: &'a Pixels,
+}
+
+/// How long a touch may count, in days.
+const TOUCH_DAYS: RangeInclusive<u16> = 1..=730;
 
 /// Changes stored settings by a JSON merge patch (RFC 7396): new secrets are sealed, everything is checked.
 ///
@@ -16,7 +32,7 @@ pub fn patch(
     site_id: &str,
     stored: &Value,
     mut change: Value,
-    groups: &Groups,
+    tables: Tables<'_>,
     vault: &Vault,
 ) -> Result<Value, SettingsError> {
     if !change.is_object() {
@@ -27,19 +43,19 @@ pub fn patch(
     forget_credentials_of_another_base_url(&mut settings, &change);
     seal_secrets(site_id, &mut change, vault)?;
     json_patch::merge(&mut settings, &change);
-    check(&SiteSettings::read(&settings)?, groups).map_err(SettingsError::Invalid)?;
+    check(&SiteSettings::read(&settings)?, tables).map_err(SettingsError::Invalid)?;
     Ok(settings)
 }
 
 /// What is a table must be written as one: a list in its place would be read by position, and its secrets not be seen.
 fn refuse_lists_for_tables(change: &Value) -> Result<(), String> {
     let is_table = |value: &Value| value.is_object() || value.is_null();
-    for key in ["consent", "privacy", "autoscan", "groups", "platforms"] {
+    for key in ["consent", "privacy", "attribution", "autoscan", "pixel_ids", "groups", "platforms"] {
         let Some(value) = change.get(key) else { continue };
         if !is_table(value) {
             return Err(format!("{key}: must be an object"));
         }
-        let holds_tables = key == "groups" || key == "platforms";
+        let holds_tables = ["groups", "platforms", "pixel_ids"].contains(&key);
         for (name, item) in value.as_object().into_iter().flatten().filter(|_| holds_tables) {
             if !is_table(item) {
                 return Err(format!("{key}.{name}: must be an object"));
@@ -90,7 +106,7 @@ fn place(site_id: &str, list: &str, name: &str, field: &str) -> String {
     format!("settings/{site_id}/{list}/{name}/{field}")
 }
 
-fn check(settings: &SiteSettings, groups: &Groups) -> Result<(), String> {
+fn check(settings: &SiteSettings, Tables { groups, pixels }: Tables<'_>) -> Result<(), String> {
     for origin in &settings.origins {
         if url::Url::parse(origin).map(|url| url.origin().ascii_serialization()).as_ref() != Ok(origin) {
             return Err(format!("origins: \"{origin}\" must be like https://shop.example, without a path"));
@@ -100,7 +116,18 @@ fn check(settings: &SiteSettings, groups: &Groups) -> Result<(), String> {
     if settings.privacy.keep_days == 0 {
         return Err("privacy.keep_days: must be at least 1".into());
     }
+    let Attribution { first_touch_days, last_touch_days } = settings.attribution;
+    for (key, days) in [("first_touch_days", first_touch_days), ("last_touch_days", last_touch_days)] {
+        if !TOUCH_DAYS.contains(&days) {
+            return Err(format!(
+                "attribution.{key}: must be a number from {} to {}",
+                TOUCH_DAYS.start(),
+                TOUCH_DAYS.end()
+            ));
+        }
+    }
     check_hosts("autoscan.hosts", &settings.autoscan.hosts)?;
+    check_pixels(settings, pixels)?;
     for (name, group) in &settings.groups {
         if groups.get(name).is_none() {
             return Err(format!("groups.{name}: there is no such group; there are {}", groups.names()));
@@ -117,6 +144,31 @@ fn check(settings: &SiteSettings, groups: &Groups) -> Result<(), String> {
         }
     }
     settings.platforms.iter().try_for_each(|(name, platform)| check_platform(name, platform))
+}
+
+fn check_pixels(settings: &SiteSettings, pixels: &Pixels) -> Result<(), String> {
+    let unknown = |platform: &str| {
+        let known = pixels.platforms().join(", ");
+        format!("\"{platform}\" has no pixel that is known; there are {known}")
+    };
+    for (platform, ids) in &settings.pixel_ids {
+        if pixels.id(platform).is_none() {
+            return Err(format!("pixel_ids: {}", unknown(platform)));
+        }
+        pixels.check_ids(platform, ids).map_err(|problem| format!("pixel_ids.{platform}: {problem}"))?;
+    }
+    for (index, platform) in settings.pixels.iter().enumerate() {
+        let needs_id = pixels.id(platform).ok_or_else(|| format!("pixels: {}", unknown(platform)))?.is_some();
+        if needs_id && !settings.pixel_ids.contains_key(platform) {
+            return Err(format!(
+                "pixels: {platform} is called with ids of your account; give them in pixel_ids.{platform}"
+            ));
+        }
+        if settings.pixels.iter().take(index).any(|earlier| earlier == platform) {
+            return Err(format!("pixels: {platform} stands there twice"));
+        }
+    }
+    Ok(())
 }
 
 fn check_platform(name: &str, platform: &Map<String, Value>) -> Result<(), String> {

@@ -59,8 +59,43 @@ async fn nothing_else_of_the_settings_reaches_the_page() {
     keys.dedup();
     assert_eq!(
         keys,
-        ["site_id", "event", "glue", "wasm", "origin", "credentials", "consent", "existing", "group", "clicks"]
+        [
+            "site_id",
+            "event",
+            "glue",
+            "wasm",
+            "origin",
+            "credentials",
+            "consent",
+            "existing",
+            "group",
+            "clicks",
+            "cookies"
+        ]
     );
+}
+
+#[tokio::test]
+async fn the_pixels_that_are_switched_on_reach_the_page_and_no_others() {
+    let server = Server::start().await;
+    let change = json!({
+        "consent": {"gpc": true},
+        "pixels": ["meta", "linkedin"],
+        "pixel_ids": {"linkedin": {"OutboundClick": "15481652"}, "x": {"Lead": "tw-private-1"}},
+    });
+    assert_eq!(server.patch_settings(change).await.status(), 200);
+    let settings = settings_in(&script(&server).await, &server.site_id);
+    let functions: Vec<&str> = settings.pixels.iter().filter_map(|call| call.split(' ').next()).collect();
+    assert_eq!(functions, ["fbq", "fbq", "lintrk"]);
+    let linkedin = settings.pixels.last().expect("a call");
+    assert_eq!(
+        linkedin,
+        r#"lintrk OutboundClick=OutboundClick ["track",{"conversion_id":15481652,"event_id":"{event_id}"}]"#
+    );
+    assert!(settings.gpc);
+    assert!(settings.cookies.iter().any(|name| name == "_fbp"), "{:?}", settings.cookies);
+    assert_eq!(server.patch_settings(json!({"pixels": null})).await.status(), 200);
+    assert!(settings_in(&script(&server).await, &server.site_id).pixels.is_empty());
 }
 
 #[tokio::test]
