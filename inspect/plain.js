@@ -89,10 +89,11 @@ const isThere = (path) => {
   }
 };
 
+// Only those that the site feeds: which others there could be is what the WebAssembly part knows.
 const pixelsOf = (calls) => {
   const pixels = new Map();
   for (const [name, events] of calls.map((call) => call.split(" "))) {
-    const pixel = pixels.get(name) || { function: name, switched_on: true, found: isThere(name), events: [] };
+    const pixel = pixels.get(name) || { function: name, platforms: [], switched_on: true, found: isThere(name), events: [] };
     pixel.events.push(...events.split(",").map((pair) => pair.split("=")[0]));
     pixels.set(name, pixel);
   }

@@ -21,7 +21,7 @@ const TAG = {
 };
 const INSPECT = {
   stamp: '.inspect-inputs',
-  inputs: [...COMMON, 'inspect/Cargo.toml', 'inspect/src', 'inspect/inspect.js', 'inspect/plain.js'],
+  inputs: [...COMMON, 'groups/pixels.toml', 'inspect/Cargo.toml', 'inspect/build.rs', 'inspect/src', 'inspect/inspect.js', 'inspect/plain.js'],
   outputs: ['inspect.js', 'inspect.wasm'],
   async build(say) {
     const wasm = await module('tagwerk-inspect', say);

@@ -1,7 +1,7 @@
 //! The events of this page load, and how far each has come. Pure.
 
 use crate::facts::Facts;
-use crate::report::{Event, State};
+use crate::report::{Event, State, Values};
 use tagwerk_protocol::event;
 
 /// The events in order of time, and a sentence for each line that is none.
@@ -50,7 +50,7 @@ fn row(event: event::Event, state: State, status: Option<u16>) -> Event {
         href,
         label,
         group,
-        attributes: event.attributes.into_iter().collect(),
+        attributes: Values(event.attributes),
         state,
         status,
     }

@@ -40,6 +40,7 @@ pub fn report(facts: Facts, found: impl IntoIterator<Item = Found>, is_there: im
         rules: settings.rules,
         minted: facts.minted.iter().filter_map(|id| ClickId::parse(id)).collect(),
         cloaked: cloaked::cloaked(&facts.cloaked),
+        scan_hosts: if settings.scan.is_empty() { Vec::new() } else { settings.scan_hosts },
     };
     Report {
         mode: facts.mode,

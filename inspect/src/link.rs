@@ -4,7 +4,7 @@ use crate::report::{Cloaked, Kind, Link, Verdict};
 use tagwerk_protocol::click_id::ClickId;
 use tagwerk_protocol::form;
 use tagwerk_protocol::href::{self, Target};
-use tagwerk_protocol::link::{self, GroupRule, LinkRules, Plan, Reason, TOKEN, plan_at};
+use tagwerk_protocol::link::{self, Existing, GroupRule, LinkRules, Plan, Reason, TOKEN, plan_at};
 
 /// Link types that say nothing about a tracking group.
 /// Source: the HTML Standard, "Link types", and the microformats that are registered there.
@@ -44,15 +44,15 @@ pub struct Found {
     pub href: String,
     /// Where that leads; nothing unless it is http(s).
     pub target: Option<Target>,
-    /// The absolute address without query and fragment; nothing unless it is http(s).
-    pub address: Option<String>,
     /// The `data-tracking-group` attribute.
     pub group: Option<String>,
     /// The `rel` attribute.
     pub rel: Option<String>,
     /// Its text.
     pub text: String,
-    /// A form's hidden fields.
+    /// Whether it is a form that is sent by GET: then the browser drops the address's own query, and the id goes into a field.
+    pub gets: bool,
+    /// A form's fields, as they stand in the page.
     pub fields: Vec<(String, String)>,
 }
 
@@ -67,6 +67,8 @@ pub struct Site {
     pub minted: Vec<ClickId>,
     /// What AutoScan found out.
     pub cloaked: Vec<Cloaked>,
+    /// Hosts whose links AutoScan asks about; none where it is off.
+    pub scan_hosts: Vec<String>,
 }
 
 struct Judged {
@@ -94,7 +96,12 @@ impl Site {
     fn verdict(&self, found: &Found) -> Option<Judged> {
         let plan = self.plan(found, found.group.as_deref());
         let Plan::Leave(why) = plan else { return Some(self.planned(found, plan)) };
-        if let Some(cloaked) = self.cloaked.iter().find(|known| Some(&known.url) == found.address.as_ref()) {
+        if self.decorates && found.fields.iter().any(|(_, value)| value.contains(TOKEN)) {
+            let reason = format!("the {TOKEN} in its field becomes a click id when it is sent");
+            return Some(Judged { group: None, verdict: Verdict::WillBeDecorated, reason, click_id: None });
+        }
+        let leads_there = |cloaked: &&Cloaked| found.target.is_some() && href::target(&cloaked.url, "") == found.target;
+        if let Some(cloaked) = self.cloaked.iter().find(leads_there) {
             return Some(self.cloaked(found, cloaked));
         }
         let reason = self.why_left(found, why)?;
@@ -102,7 +109,8 @@ impl Site {
     }
 
     fn plan(&self, found: &Found, group: Option<&str>) -> Plan {
-        let link = link::Link { href: &found.href, group, rel: found.rel.as_deref() };
+        let href = if found.gets { found.href.split(['?', '#']).next().unwrap_or_default() } else { &found.href };
+        let link = link::Link { href, group, rel: found.rel.as_deref() };
         plan_at(&link, &self.rules, || found.target.clone(), |id| self.minted.contains(id))
     }
 
@@ -113,23 +121,33 @@ impl Site {
                 (group, Verdict::Decorated, "it carries a click id of this page load".to_owned(), Some(click_id))
             }
             Plan::Foreign { group } => {
-                let reason = format!("its {} is somebody else's, which this site keeps", self.sub_id(&group));
+                let reason = self.why_foreign(&group);
                 (Some(group), Verdict::Foreign, reason, None)
             }
-            Plan::Decorate(decoration) => {
-                let group = decoration.group;
-                if let Some(id) = self.id_in_field(found, group.as_deref()) {
-                    let reason = "its hidden field carries a click id of this page load".to_owned();
-                    (group, Verdict::Decorated, reason, Some(id))
-                } else if self.decorates {
-                    (group.clone(), Verdict::WillBeDecorated, self.why_decorated(found, group.as_deref()), None)
-                } else {
-                    (group, Verdict::Left, NOT_AGREED.to_owned(), None)
-                }
-            }
-            Plan::Leave(_) => (None, Verdict::Left, String::new(), None),
+            Plan::Decorate(decoration) => self.to_decorate(found, decoration.group),
+            Plan::Leave(_) => (None, Verdict::Left, format!("its group is unknown: {}", self.groups()), None),
         };
         Judged { group, verdict, reason, click_id }
+    }
+
+    fn to_decorate(&self, found: &Found, group: Option<String>) -> (Option<String>, Verdict, String, Option<ClickId>) {
+        let carried = group.as_deref().and_then(|name| carried(found, self.sub_id(name)));
+        let field = carried.as_deref().filter(|_| found.gets).map(ClickId::parse);
+        match (field, &group) {
+            (Some(Some(id)), _) if self.minted.contains(&id) => {
+                let reason = "its field carries a click id of this page load".to_owned();
+                (group, Verdict::Decorated, reason, Some(id))
+            }
+            (Some(None), Some(name)) if self.rules.existing == Existing::Keep => {
+                let reason = self.why_foreign(name);
+                (group, Verdict::Foreign, reason, None)
+            }
+            _ if !self.decorates => (group, Verdict::Left, NOT_AGREED.to_owned(), None),
+            _ => {
+                let reason = self.why_decorated(found, group.as_deref(), carried);
+                (group, Verdict::WillBeDecorated, reason, None)
+            }
+        }
     }
 
     /// A link that leads to a network by way of another host.
@@ -150,7 +168,11 @@ impl Site {
         Judged { group: Some(group.clone()), verdict, reason, click_id: None }
     }
 
-    fn why_decorated(&self, found: &Found, group: Option<&str>) -> String {
+    fn why_foreign(&self, group: &str) -> String {
+        format!("its {} is somebody else's, which this site keeps", self.sub_id(group))
+    }
+
+    fn why_decorated(&self, found: &Found, group: Option<&str>, carried: Option<String>) -> String {
         let at = match found.kind {
             Kind::Link => "when it is used",
             Kind::Form => "when it is sent",
@@ -158,14 +180,12 @@ impl Site {
         if found.href.contains(TOKEN) {
             return format!("its {TOKEN} becomes a click id {at}");
         }
-        let sub_id = group.map(|name| self.sub_id(name)).unwrap_or_default();
-        let (_, query) = found.href.split_once('?').unwrap_or_default();
-        let query = query.split('#').next().unwrap_or_default();
-        match form::pairs(query).find(|(name, value)| name == sub_id && !value.is_empty()) {
-            Some((_, value)) if ClickId::parse(&value).is_some() => {
-                format!("it carries the click id of another page load, which is replaced {at}")
+        match carried.map(|value| ClickId::parse(&value).is_some()) {
+            Some(true) => format!("it carries the click id of another page load, which is replaced {at}"),
+            Some(false) => {
+                let sub_id = group.map(|name| self.sub_id(name)).unwrap_or_default();
+                format!("its {sub_id} is somebody else's, which this site replaces {at}")
             }
-            Some(_) => format!("its {sub_id} is somebody else's, which this site replaces {at}"),
             None => format!("it gets a click id at the latest {at}"),
         }
     }
@@ -180,7 +200,7 @@ impl Site {
         let mentioned = self.mentioned(&found.href);
         let has_token = found.href.contains(TOKEN);
         if named.is_none() && !known_rel && unknown_rel.is_none() && mentioned.is_none() && !has_token {
-            return None;
+            return self.may_be_cloaked(found).then(|| "AutoScan has not said where it leads".to_owned());
         }
         if why == Reason::SamePage {
             return Some("it leads to a place on the same page".to_owned());
@@ -201,6 +221,12 @@ impl Site {
         unknown_rel.map(|word| format!("rel names {word}, {}", self.no_group()))
     }
 
+    /// Whether the tag asks AutoScan about such a link.
+    fn may_be_cloaked(&self, found: &Found) -> bool {
+        let is_plain = found.kind == Kind::Link && !found.href.contains('?');
+        is_plain && found.target.as_ref().is_some_and(|to| to.path != "/" && self.scan_hosts.contains(&to.host))
+    }
+
     /// The group whose host stands somewhere in an address.
     fn mentioned(&self, href: &str) -> Option<(&GroupRule, &str)> {
         let href = href::trim(href).to_ascii_lowercase();
@@ -210,25 +236,30 @@ impl Site {
     }
 
     fn no_group(&self) -> String {
+        format!("which is no active group: {}", self.groups())
+    }
+
+    fn groups(&self) -> String {
         let names: Vec<_> = self.rules.groups.iter().map(|group| group.name.as_str()).collect();
-        match names.as_slice() {
-            [] => "but no group is active on this site".to_owned(),
-            names => format!("which is no active group of this site ({})", names.join(", ")),
-        }
+        if names.is_empty() { "this site has none".to_owned() } else { format!("this site has {}", names.join(", ")) }
     }
 
     fn sub_id(&self, group: &str) -> &str {
         self.rules.groups.iter().find(|known| known.name == group).map_or("sub-id", |known| &known.sub_id)
     }
-
-    fn id_in_field(&self, found: &Found, group: Option<&str>) -> Option<ClickId> {
-        let sub_id = self.sub_id(group?);
-        let values = found.fields.iter().filter(|(name, _)| name == sub_id).map(|(_, value)| value);
-        values.filter_map(|value| ClickId::parse(value)).find(|id| self.minted.contains(id))
-    }
 }
 
 const NOT_AGREED: &str = "the visitor has not agreed, and this site decorates nothing without";
+
+/// The sub-id that a link has already, or a form that is sent by GET.
+fn carried(found: &Found, sub_id: &str) -> Option<String> {
+    let is_it = |(name, value): &(String, String)| name == sub_id && !value.is_empty();
+    if found.gets {
+        return found.fields.iter().find(|field| is_it(field)).map(|(_, value)| value.clone());
+    }
+    let (_, query) = found.href.split_once('?')?;
+    form::pairs(query.split('#').next()?).find(is_it).map(|(_, value)| value)
+}
 
 fn owns_host(group: &GroupRule, target: &Target) -> bool {
     GroupRule { paths: Vec::new(), ..group.clone() }.owns(target)

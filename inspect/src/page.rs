@@ -50,8 +50,10 @@ fn gather(elements: &NodeList, found: &mut Vec<Found>) {
 
 /// Reads a link or form; nothing where it has no address.
 fn read(element: &Element) -> Option<Found> {
-    let href = ADDRESSES.into_iter().find_map(|name| element.get_attribute(name))?;
     let is_form = element.tag_name().eq_ignore_ascii_case("form");
+    // A form without an address sends to its own page.
+    let own_page = || (is_form && element.has_attribute("data-tracking-group")).then(String::new);
+    let href = ADDRESSES.into_iter().find_map(|name| element.get_attribute(name)).or_else(own_page)?;
     let url = element.base_uri().ok()?.and_then(|base| Url::new_with_base(&href, &base).ok());
     let url = url.filter(|url| matches!(url.protocol().as_str(), "http:" | "https:"));
     Some(Found {
@@ -60,7 +62,7 @@ fn read(element: &Element) -> Option<Found> {
             let host = url.hostname();
             Target { host: host.strip_suffix('.').unwrap_or(&host).to_owned(), path: url.pathname() }
         }),
-        address: url.map(|url| url.origin() + &url.pathname()),
+        gets: is_form && !element.get_attribute("method").is_some_and(|method| method.eq_ignore_ascii_case("post")),
         group: element.get_attribute("data-tracking-group"),
         rel: element.get_attribute("rel"),
         text: text(element),
@@ -80,9 +82,9 @@ fn text(element: &Element) -> String {
     text.unwrap_or_default().chars().take(LONGEST_TEXT).collect()
 }
 
-/// A form's hidden fields.
+/// A form's fields, with the values that the page gave them; what a visitor fills in is nobody's business.
 fn fields(form: &Element) -> Vec<(String, String)> {
-    let Ok(fields) = form.query_selector_all("input[type=hidden][name]") else { return Vec::new() };
+    let Ok(fields) = form.query_selector_all("input[name][value]") else { return Vec::new() };
     let fields = (0..fields.length()).filter_map(|at| fields.item(at)?.dyn_into::<Element>().ok());
     fields.filter_map(|field| Some((field.get_attribute("name")?, field.get_attribute("value")?))).collect()
 }

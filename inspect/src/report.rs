@@ -1,10 +1,21 @@
 //! The report: what `tagwerk('inspect')` answers. `www/tagwerk.d.ts` says the same in TypeScript, and tests hold the two together.
 
-use serde::Serialize;
-use std::collections::BTreeMap;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
-/// Names and values.
-pub type Values = BTreeMap<String, String>;
+/// Names and values, in the order in which they were found; an object in the report. Of a name that is there twice the last counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Values(pub Vec<(String, String)>);
+
+impl Serialize for Values {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
 
 /// Everything there is to know about the tag on this page. Every key is always there; what is absent is `null`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -158,6 +169,8 @@ pub enum State {
 pub struct Pixel {
     /// Where it is, below `window`.
     pub function: String,
+    /// The platforms it belongs to, by their names in the site's setting `pixels`.
+    pub platforms: Vec<String>,
     /// Whether this site feeds it.
     pub switched_on: bool,
     /// Whether the page has it.

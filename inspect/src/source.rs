@@ -12,14 +12,9 @@ pub fn source(record: &str, params: &[String]) -> Source {
     let touch = arrival(record, field::TOUCH, params).map(|(arrival, _)| arrival);
     let last = landing.clone().filter(|_| is_sourced == Some(true)).or(touch);
     let counts = last.clone();
-    Source {
-        utm: counts.as_ref().map(|arrival| arrival.utm.clone()).unwrap_or_default(),
-        click_ids: counts.as_ref().map(|arrival| arrival.click_ids.clone()).unwrap_or_default(),
-        referrer: counts.and_then(|arrival| arrival.referrer),
-        landing,
-        first,
-        last,
-    }
+    let (utm, click_ids, referrer) =
+        counts.map(|arrival| (arrival.utm, arrival.click_ids, arrival.referrer)).unwrap_or_default();
+    Source { utm, click_ids, referrer, landing, first, last }
 }
 
 /// The arrival with that prefix, and whether it has a source.
@@ -37,8 +32,8 @@ fn arrival(record: &str, prefix: &str, params: &[String]) -> Option<(Arrival, bo
         at: arrival.at as f64,
         page: arrival.page,
         referrer: Some(arrival.referrer).filter(|referrer| !referrer.is_empty()),
-        utm: Values::from_iter(read.utm),
-        click_ids: Values::from_iter(read.click_ids),
+        utm: Values(read.utm),
+        click_ids: Values(read.click_ids),
     };
     Some((row, is_sourced))
 }

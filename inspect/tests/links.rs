@@ -20,6 +20,7 @@ fn site() -> Site {
         decorates: true,
         minted: ClickId::parse(OURS).into_iter().collect(),
         cloaked: Vec::new(),
+        scan_hosts: Vec::new(),
     }
 }
 
@@ -28,11 +29,11 @@ fn found(href: &str) -> Found {
     Found {
         kind: Kind::Link,
         href: href.to_owned(),
-        address: target.as_ref().map(|target| format!("https://{}{}", target.host, target.path)),
         target,
         group: None,
         rel: None,
         text: "Buy".to_owned(),
+        gets: false,
         fields: Vec::new(),
     }
 }
@@ -103,10 +104,10 @@ fn an_unknown_group_is_named_with_those_that_are_known() {
     assert_eq!(link.verdict, Verdict::Left);
     assert_eq!(
         link.reason,
-        "data-tracking-group names digistore42, which is no active group of this site (digistore24, clickbank)"
+        "data-tracking-group names digistore42, which is no active group: this site has digistore24, clickbank"
     );
     let link = judged(&site(), &Found { rel: Some("nofollow digistore42".into()), ..found("https://x.example/") });
-    assert_eq!(link.reason, "rel names digistore42, which is no active group of this site (digistore24, clickbank)");
+    assert_eq!(link.reason, "rel names digistore42, which is no active group: this site has digistore24, clickbank");
 }
 
 #[test]
@@ -202,11 +203,55 @@ fn a_link_that_autoscan_followed_to_no_network_is_left_for_its_reason() {
 }
 
 #[test]
-fn a_form_is_decorated_when_it_is_sent_or_by_a_hidden_field() {
-    let form = Found { kind: Kind::Form, ..found(OFFER) };
-    let link = judged(&site(), &form);
+fn a_link_that_autoscan_has_yet_to_follow_is_told() {
+    let site = Site { scan_hosts: vec!["shop.example".into()], ..site() };
+    let link = judged(&site, &found("/go/y"));
+    assert_eq!((link.verdict, link.reason.as_str()), (Verdict::Left, "AutoScan has not said where it leads"));
+    for other in ["/", "/go/y?a=1", "https://other.example/go/y"] {
+        assert_eq!(site.judge(&found(other)), None, "{other}");
+    }
+}
+
+#[test]
+fn a_cloaked_link_to_a_group_that_is_not_active_is_left() {
+    let site = cloaked(|cloaked| {
+        cloaked.forwards = true;
+        cloaked.group = Some("gone".into());
+    });
+    let link = judged(&site, &found("/go/x"));
+    assert_eq!(link.verdict, Verdict::Left);
+    assert_eq!(link.reason, "cloaked link: two hops; its group is unknown: this site has digistore24, clickbank");
+}
+
+fn form(gets: bool, fields: &[(&str, &str)]) -> Found {
+    let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Found { kind: Kind::Form, gets, fields, ..found(&format!("{OFFER}?cid=blog")) }
+}
+
+#[test]
+fn a_form_gets_its_id_when_it_is_sent() {
+    let link = judged(&site(), &form(true, &[]));
+    assert_eq!(link.verdict, Verdict::WillBeDecorated);
     assert_eq!(link.reason, "it gets a click id at the latest when it is sent");
-    let form = Found { fields: vec![("cid".into(), OURS.into())], ..form };
-    let link = judged(&site(), &form);
+}
+
+#[test]
+fn a_get_form_s_field_counts_and_its_address_s_query_does_not() {
+    let link = judged(&site(), &form(true, &[("cid", OURS)]));
     assert_eq!((link.verdict, link.click_id.as_deref()), (Verdict::Decorated, Some(OURS)));
+    let link = judged(&site(), &form(true, &[("cid", "blog")]));
+    assert_eq!(link.verdict, Verdict::Foreign);
+}
+
+#[test]
+fn a_post_form_s_address_counts_and_its_fields_do_not() {
+    assert_eq!(judged(&site(), &form(false, &[("cid", OURS)])).verdict, Verdict::Foreign);
+}
+
+#[test]
+fn a_token_in_a_field_makes_a_form_a_candidate() {
+    let form = Found { href: "https://other.example/".into(), ..form(true, &[("x", "--CLICK-ID--")]) };
+    let form = Found { target: href::target(&form.href, BASE), ..form };
+    let link = judged(&site(), &form);
+    assert_eq!(link.reason, "the --CLICK-ID-- in its field becomes a click id when it is sent");
 }

@@ -7,6 +7,7 @@ mod sample;
 
 use serde_json::Value;
 use tagwerk_inspect::link::Found;
+use tagwerk_inspect::report::{Kind, Source};
 use tagwerk_inspect::{Facts, Report, report};
 use tagwerk_protocol::href;
 
@@ -20,11 +21,11 @@ fn sample_report(facts: Facts) -> Report {
         Found {
             kind,
             href: href.to_owned(),
-            address: target.as_ref().map(|target| format!("https://{}{}", target.host, target.path)),
             target,
             group: group.map(str::to_owned),
             rel: None,
             text: text.to_owned(),
+            gets: kind == Kind::Form,
             fields: Vec::new(),
         }
     });
@@ -45,8 +46,8 @@ fn a_direct_visit_is_credited_to_the_touch_before_it() {
                     touch_at=1&touch_page=https%3A%2F%2Fshop.example%2F%3Fgclid%3Dx"
         .to_owned();
     let source = sample_report(facts).source;
-    assert_eq!(source.click_ids.get("gclid").map(String::as_str), Some("x"));
-    assert!(source.landing.is_some_and(|landing| landing.click_ids.is_empty()));
+    assert_eq!(source.click_ids.0, [("gclid".to_owned(), "x".to_owned())]);
+    assert!(source.landing.is_some_and(|landing| landing.click_ids.0.is_empty()));
     assert!(source.last.is_some_and(|last| last.page.ends_with("gclid=x")));
     assert_eq!(source.first, None);
 }
@@ -56,7 +57,7 @@ fn a_visit_without_any_source_has_none() {
     let mut facts = facts();
     facts.record = "visit_id=hbshnsrle2u9bhhz&landing_at=9&landing_page=https%3A%2F%2Fshop.example%2F".to_owned();
     let source = sample_report(facts).source;
-    assert!(source.utm.is_empty() && source.click_ids.is_empty() && source.last.is_none());
+    assert!(source == Source { landing: source.landing.clone(), ..Source::default() });
 }
 
 #[test]
@@ -76,12 +77,24 @@ fn what_does_not_read_is_a_problem_and_nothing_else() {
             "a pixel's call does not read: fbq",
         ]
     );
-    assert!(report.events.is_empty() && report.pixels.is_empty() && report.cloaked.is_empty());
+    assert!(report.events.is_empty() && report.cloaked.is_empty());
+    assert!(report.pixels.iter().all(|pixel| !pixel.switched_on));
+}
+
+#[test]
+fn a_pixel_that_the_site_does_not_feed_is_found_with_its_platform() {
+    let report = sample_report(Facts::default());
+    let found: Vec<_> =
+        report.pixels.iter().map(|pixel| (pixel.function.as_str(), pixel.platforms.join(" "))).collect();
+    assert_eq!(found, [("fbq", "meta".to_owned()), ("ttq.track", "tiktok".to_owned())]);
+    assert!(report.pixels.iter().all(|pixel| pixel.found && !pixel.switched_on && pixel.events.is_empty()));
 }
 
 #[test]
 fn an_older_shim_s_facts_are_enough() {
-    let facts: Facts = serde_json::from_str(r#"{"mode":"shim","later":1}"#).expect("facts");
-    let report = sample_report(facts);
-    assert_eq!((report.mode.as_str(), report.visit_id), ("shim", None));
+    let facts = r#"{"mode":"shim","consent":"pending","cloaked":["url=https%3A%2F%2Fshop.example%2Fgo"],"later":1}"#;
+    let facts: Facts = serde_json::from_str(facts).expect("facts");
+    let report = serde_json::to_value(report(facts, [], |_| false)).expect("a report");
+    let written: Value = serde_json::from_str(include_str!("least.json")).expect("the report");
+    assert_eq!(report, written, "the report is\n{report:#}");
 }

@@ -56,7 +56,7 @@ fn network_names() -> Vec<String> {
 fn no_source_names_a_network() {
     let names = network_names();
     assert!(names.len() >= 2, "{names:?}");
-    for (path, text) in sources(&["src", "protocol/src", "server/src"]) {
+    for (path, text) in sources(&["src", "inspect/src", "protocol/src", "server/src"]) {
         let code = code_of(&text).to_lowercase();
         for name in &names {
             assert!(!code.contains(name.as_str()), "{path} names {name}: a network is a file under groups/");
@@ -65,9 +65,9 @@ fn no_source_names_a_network() {
 }
 
 #[test]
-fn only_the_tag_s_rim_names_the_browser() {
-    let rim = ["src/lib.rs"];
-    for (path, text) in sources(&["src", "protocol/src", "server/src"]) {
+fn only_the_rims_of_tag_and_inspection_name_the_browser() {
+    let rim = ["src/lib.rs", "inspect/src/page.rs"];
+    for (path, text) in sources(&["src", "inspect/src", "protocol/src", "server/src"]) {
         let names_it = ["web_sys", "js_sys", "wasm_bindgen"].iter().any(|word| code_of(&text).contains(word));
         assert!(!names_it || rim.contains(&path.as_str()), "{path} names the browser; only {rim:?} may");
     }
@@ -75,7 +75,7 @@ fn only_the_tag_s_rim_names_the_browser() {
 
 #[test]
 fn sql_stands_under_the_store_only() {
-    for (path, text) in sources(&["src", "protocol/src", "server/src"]) {
+    for (path, text) in sources(&["src", "inspect/src", "protocol/src", "server/src"]) {
         let code = code_of(&text);
         let has_sql = ["rusqlite", "SELECT ", "INSERT INTO", "DELETE FROM", "UPDATE ", "CREATE TABLE"]
             .iter()
@@ -107,10 +107,11 @@ fn the_rules_do_no_input_or_output() {
 }
 
 #[test]
-fn tag_and_server_do_not_know_each_other() {
-    for (path, text) in sources(&["src", "protocol/src", "server/src"]) {
+fn tag_server_and_inspection_do_not_know_each_other() {
+    for (path, text) in sources(&["src", "inspect/src", "protocol/src", "server/src"]) {
         let code = code_of(&text);
         assert!(path.starts_with("server/") || !code.contains("tagwerk_server"), "{path} imports the server");
         assert!(path.starts_with("src/") || !code.contains("tagwerk_tag"), "{path} imports the tag");
+        assert!(path.starts_with("inspect/") || !code.contains("tagwerk_inspect"), "{path} imports the inspection");
     }
 }

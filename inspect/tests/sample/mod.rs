@@ -6,7 +6,7 @@ pub(crate) const FACTS: &str = include_str!("../facts.json");
 pub(crate) const REPORT: &str = include_str!("../report.json");
 
 /// The functions that the page has.
-pub(crate) const FUNCTIONS: [&str; 1] = ["fbq"];
+pub(crate) const FUNCTIONS: [&str; 2] = ["fbq", "ttq.track"];
 
 /// The page's links: kind, address, text, `data-tracking-group`.
 pub(crate) const LINKS: [(Kind, &str, &str, Option<&str>); 9] = [
