@@ -70,7 +70,9 @@ async fn nothing_else_of_the_settings_reaches_the_page() {
             "existing",
             "group",
             "clicks",
-            "cookies"
+            "cookies",
+            "inspect",
+            "inspect_wasm"
         ]
     );
 }
@@ -107,6 +109,8 @@ async fn script_and_assets_come_compressed_with_the_right_types() {
         (script.as_str(), "text/javascript; charset=utf-8"),
         (settings.glue.as_str(), "text/javascript; charset=utf-8"),
         (settings.wasm.as_str(), "application/wasm"),
+        (settings.inspect.as_str(), "text/javascript; charset=utf-8"),
+        (settings.inspect_wasm.as_str(), "application/wasm"),
     ] {
         let mut lengths = Vec::new();
         for (accepted, sent) in [("gzip, br", Some("br")), ("gzip", Some("gzip")), ("identity", None)] {
