@@ -79,7 +79,7 @@ async function module(name, say) {
   say(`making ${name} small`);
   const small = join(root, 'target', `${file}.small.wasm`);
   const optimizer = join(root, 'node_modules', 'binaryen', 'bin', 'wasm-opt');
-  await run(process.execPath, [optimizer, '-Oz', '--converge', ...FEATURES.map((name) => `--enable-${name}`), join(pkg, `${file}_bg.wasm`), '-o', small]);
+  await run(process.execPath, [optimizer, '-Oz', '--converge', '--strip-producers', '--strip-target-features', ...FEATURES.map((name) => `--enable-${name}`), join(pkg, `${file}_bg.wasm`), '-o', small]);
   return readFileSync(small);
 }
 

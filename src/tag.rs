@@ -7,7 +7,7 @@ use alloc::string::String;
 use tagwerk_protocol::click_id::{ClickId, Random, VisitId};
 use tagwerk_protocol::form;
 use tagwerk_protocol::href::Target;
-use tagwerk_protocol::link::{Cloaked, Link, LinkRules, Plan, plan_at};
+use tagwerk_protocol::link::{Cloaked, Existing, GroupRule, Link, LinkRules, Plan, plan_at};
 
 /// Between the parts of a question and of an answer. No attribute that HTML wrote holds it.
 pub const PART: char = '\0';
@@ -29,17 +29,23 @@ impl Tag {
     ///
     /// | question | answer |
     /// |---|---|
-    /// | `start`, settings (form-encoded), record (form-encoded); again when the record is another one | the visitor's fields for the record; nothing where it holds no visit |
+    /// | `rules`, what happens to a sub-id of somebody else's, and a part for each group, both as in the settings | nothing |
+    /// | `start`, record (form-encoded); again when the record is another one | the visitor's fields for the record; nothing where it holds no visit |
     /// | `plan`, `href` without outer space, host and path it leads to, `data-tracking-group`, `rel`, id of this page load in it | group, click id, new `href`, `1` if it keeps somebody else's sub-id; nothing where the link is left alone |
     /// | `wanted` | the selector of links worth decorating before use |
-    /// | `cloaked`, the server's verdicts, one form-encoded line each | nothing |
+    /// | `cloaked`, host and path of a link, its group, the offer's own URL where that takes its place | nothing |
     ///
     /// Anything else, and whatever cannot be answered, gets nothing.
     pub fn ask(&mut self, question: &str, random: &mut impl Random) -> String {
         let mut parts = form::split(question, PART as u8);
         let mut next = || parts.next().unwrap_or_default();
         match next() {
-            "start" => self.start(next(), next(), random),
+            "rules" => {
+                self.rules.existing = Existing::from_word(next());
+                self.rules.groups = parts.filter_map(GroupRule::from_text).collect();
+                None
+            }
+            "start" => self.start(next(), random),
             "plan" => {
                 let href = next();
                 let target = Target { host: next().to_owned(), path: next().to_owned() };
@@ -48,7 +54,8 @@ impl Tag {
             }
             "wanted" => self.visit.as_ref().map(|visit| wanted::selector(&self.rules, visit)),
             "cloaked" => {
-                self.rules.cloaked.extend(form::split(next(), b'\n').filter_map(Cloaked::from_line));
+                let mut next = || next().to_owned();
+                self.rules.cloaked.push(Cloaked { host: next(), path: next(), group: next(), resolved: next() });
                 None
             }
             _ => None,
@@ -56,10 +63,8 @@ impl Tag {
         .unwrap_or_default()
     }
 
-    fn start(&mut self, settings: &str, record: &str, random: &mut impl Random) -> Option<String> {
+    fn start(&mut self, record: &str, random: &mut impl Random) -> Option<String> {
         let visit = Visit::recall(record, || VisitId::mint(random))?;
-        let cloaked = core::mem::take(&mut self.rules.cloaked);
-        self.rules = LinkRules { cloaked, ..LinkRules::from_text(settings) };
         self.visit = Some(visit.id);
         Some(visit.visitor)
     }
@@ -97,8 +102,6 @@ impl Tag {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use tagwerk_protocol::link::{Existing, GroupRule};
-    use tagwerk_protocol::settings::TagSettings;
 
     const RECORD: &str = "visit_id=hbshnsrle2u9bhhz&landing_at=1&landing_page=p";
 
@@ -114,16 +117,9 @@ mod tests {
     }
 
     fn started() -> Tag {
-        let group = GroupRule {
-            name: "network".into(),
-            sub_id: "s".into(),
-            hosts: vec!["network.example".into()],
-            paths: vec!["/go/".into()],
-        };
-        let rules = LinkRules { groups: vec![group], existing: Existing::Keep, ..LinkRules::default() };
         let mut tag = Tag::new();
-        let settings = TagSettings { rules, ..TagSettings::default() }.to_text();
-        assert!(ask(&mut tag, &["start", &settings, RECORD]).starts_with("visitor_id="));
+        assert_eq!(ask(&mut tag, &["rules", "keep", "network|s|network.example|/go/", "other|o|other.example|"]), "");
+        assert!(ask(&mut tag, &["start", RECORD]).starts_with("visitor_id="));
         tag
     }
 
@@ -170,7 +166,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_question_is_answered_without_a_panic(verb in "start|plan|wanted|cloaked|.*", rest in ".*") {
+        fn any_question_is_answered_without_a_panic(verb in "rules|start|plan|wanted|cloaked|.*", rest in ".*") {
             let _ = ask(&mut started(), &[&verb, &rest]);
         }
     }

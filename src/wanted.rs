@@ -23,6 +23,9 @@ pub fn selector(rules: &LinkRules, visit: &VisitId) -> String {
             add("href*=", host, "");
         }
     }
+    for link in &rules.cloaked {
+        add("href$=", &link.path, "");
+    }
     text.push_str("):not([href*=\"");
     text.push_str(visit.as_str());
     text.push_str("\"])");
@@ -32,7 +35,7 @@ pub fn selector(rules: &LinkRules, visit: &VisitId) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tagwerk_protocol::link::GroupRule;
+    use tagwerk_protocol::link::{Cloaked, GroupRule};
 
     fn selector_of(name: &str, hosts: &[&str]) -> String {
         let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
@@ -50,6 +53,14 @@ mod tests {
                 "[href*=\"a.example\"],[href*=\"b.example\"]):not([href*=\"hbshnsrle2u9bhhz\"])"
             )
         );
+    }
+
+    #[test]
+    fn it_names_cloaked_links_once_they_are_known() {
+        let cloaked = Cloaked { host: "h".into(), path: "/go/x".into(), group: "g".into(), resolved: String::new() };
+        let visit = VisitId::parse("hbshnsrle2u9bhhz").expect("a visit id");
+        let rules = LinkRules { cloaked: vec![cloaked], ..LinkRules::default() };
+        assert!(selector(&rules, &visit).contains(",[href$=\"/go/x\"]"));
     }
 
     #[test]

@@ -14,20 +14,22 @@ const MOST_SCANNED = 50;
 /** How long after a prevented click a page that goes has gone for that click, in milliseconds. */
 const LEAVES_WITHIN = 1000;
 
-// Not by streaming, which some browsers refuse to a page that wraps `fetch`, and which gains nothing at this size.
-export const load = async (response) => {
-  initSync({ module: await WebAssembly.compile(await response.arrayBuffer()) });
-  return answer;
-};
 
 /** Joins the shim's work; answers what the shim may call. */
 export const join = (shim) => {
-  const { settings, text, origin, guard, ask, plan, touch, label, use, count, view, granted, decide, signal, mint } = shim;
+  const { settings, origin, guard, ask, plan, touch, label, use, count, view, granted, decide, signal, mint } = shim;
   const setting = (name) => settings.get(name) || "";
   const list = (name) => setting(name).split(",");
   const on = (target, type, act) => target.addEventListener(type, (event) => guard(() => act(event)), true);
   const idle = (step) => (window.requestIdleCallback || setTimeout)(() => guard(step));
   const cloaked = [];
+
+  // Not by streaming, which some browsers refuse to a page that wraps `fetch`, and which gains nothing at this size.
+  const load = async (response) => {
+    initSync({ module: await WebAssembly.compile(await response.arrayBuffer()) });
+    answer(["rules", setting("existing"), ...settings.getAll("group")].join("\0"));
+    return answer;
+  };
 
   // --- how things are opened ------------------------------------------------------------------------------------
 
@@ -88,7 +90,9 @@ export const join = (shim) => {
   // What to do with a form: a GET form's own query is dropped by the browser, so its id goes into the fields.
   const formOf = (form, button) => {
     const of = (name) => (button && button.getAttribute("form" + name)) || form.getAttribute(name) || "";
-    const gets = !/^post$/i.test(of("method"));
+    const method = of("method");
+    if (/^dialog$/i.test(method)) return;
+    const gets = !/^post$/i.test(method);
     const action = of("action") || document.URL;
     const found = plan(gets ? action.split(/[?#]/)[0] : action, form, 1);
     if (found) found.gets = gets;
@@ -103,7 +107,8 @@ export const join = (shim) => {
   on(window, "submit", (event) => {
     const found = formOf(event.target, event.submitter);
     sending = [event.target, found];
-    if (found) use(event, found, label(event.submitter || event.target), "form");
+    const button = event.submitter || event.target;
+    if (found) use(event, found, label(button.textContent ? button : { textContent: button.value }), "form");
   });
 
   on(window, "formdata", ({ target, formData }) => {
@@ -123,9 +128,9 @@ export const join = (shim) => {
     const [, sub] = settings.getAll("group").map((group) => group.split("|")).find(([name]) => name == found.group) || [];
     if (!found.gets || !sub) return;
     const present = formData.get(sub);
-    // As in a link: somebody else's stays where the site says so.
-    if (present && present != found.id && setting("existing") != "replace" && !/^[a-z\d]{32}$/i.test(present)) found.foreign = 1;
-    else formData.set(sub, found.id);
+    // A field of that name is as good as a parameter of a link: somebody else's stays where the site says so.
+    if (present) Object.assign(found, plan(found.href.replace(found.id, encodeURIComponent(present)), target));
+    if (!found.foreign) formData.set(sub, found.id);
   });
 
   // --- pages that change or come back ---------------------------------------------------------------------------
@@ -262,6 +267,9 @@ export const join = (shim) => {
   shim.told.splice(0).forEach(pixels);
   shim.told.push = pixels;
 
+  let answers = shim.answers;
+  shim.answers.push = (answer) => (answers = [...answers.slice(-99), answer]);
+
   const hash = async (email, fields) => {
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(email.trim().toLowerCase()));
     fields["attribute.email_sha256"] = [...new Uint8Array(digest)].map((byte) => (byte + 256).toString(16).slice(1)).join("");
@@ -315,9 +323,13 @@ export const join = (shim) => {
     try {
       const response = await fetch(origin + setting("scan"), { method: "POST", body: urls.join("\n"), credentials: "omit" });
       if (!response.ok) return;
-      const verdicts = await response.text();
-      cloaked.push(...verdicts.split("\n").filter(Boolean));
-      ask("cloaked", verdicts);
+      for (const line of (await response.text()).split("\n").filter(Boolean)) {
+        const verdict = new URLSearchParams(line);
+        const get = (name) => verdict.get(name) || "";
+        const { hostname, pathname } = new URL(get("url"));
+        cloaked.push(line);
+        if (get("forwards") || get("resolved")) ask("cloaked", hostname, pathname, get("group"), get("resolved"));
+      }
       guard(sweep);
     } catch (error) {
       // The links work without.
@@ -331,10 +343,10 @@ export const join = (shim) => {
       mode,
       ready: true,
       consent,
-      settings: text,
+      settings: "" + settings,
       record: "" + record,
       minted: [...shim.minted],
-      sent: shim.answers.flatMap(([body, status]) => body.split("\n").map((line) => [line, status || 0])),
+      sent: answers.flatMap(([body, status]) => body.split("\n").map((line) => [line, status || 0])),
       held: shim.held,
       outbox: shim.recall("tagwerk.outbox"),
       cloaked,
@@ -352,5 +364,5 @@ export const join = (shim) => {
       });
     });
 
-  return { how, prevented, hide, cookies, hash, sweep, forget, inspect };
+  return { load, how, prevented, hide, cookies, hash, sweep, forget, inspect };
 };

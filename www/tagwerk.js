@@ -6,8 +6,7 @@ const stub = window.tagwerk || {};
 if (!stub.loaded) {
 
   // The server puts the public part of the site's settings here (protocol/src/settings.rs).
-  const text = "%TAGWERK_SETTINGS%";
-  const settings = new URLSearchParams(text);
+  const settings = new URLSearchParams("%TAGWERK_SETTINGS%");
   const setting = (name) => settings.get(name) || "";
   // Each [name, sub-id, hosts, paths].
   const groups = settings.getAll("group").map((group) => group.split("|"));
@@ -212,6 +211,7 @@ if (!stub.loaded) {
   // What is due once it is known who does the work: the page view, what earlier pages could not deliver, and the links
   // that are in the page.
   const report = () => {
+    if (agreed == "denied") forget();
     view();
     if (granted() && left) post(left);
     left = "";
@@ -335,7 +335,7 @@ if (!stub.loaded) {
 
   // Hands over the settings and what is known of this page load; answered with what is to be remembered of the visitor.
   const enter = () => {
-    const visitor = ask("start", text, "" + record);
+    const visitor = ask("start", record);
     if (!visitor) throw "no start";
     new URLSearchParams(visitor).forEach((value, name) => record.set(name, value));
     keep();
@@ -345,8 +345,8 @@ if (!stub.loaded) {
     // Without WebAssembly the glue still has its work.
     (loading = loading || Promise.all([import(origin + setting("glue")), fetch(origin + setting("wasm")).catch(note)])
       .then(([module, answer]) => {
-        glue = module.join({ settings, origin, guard, ask, plan, touch, label, pending, use, count, view, granted, decide, signal, mint, minted, held, problems, told, answers, text, recall });
-        return module.load(answer).then((found) => {
+        glue = module.join({ settings, origin, guard, ask, plan, touch, label, pending, use, count, view, granted, decide, signal, mint, minted, held, problems, told, answers, recall });
+        return glue.load(answer).then((found) => {
           wasm = found;
           enter();
         });

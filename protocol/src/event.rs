@@ -247,11 +247,11 @@ impl Event {
             .get(field::CLICK_ID)
             .map(|id| ClickId::parse(id).ok_or(EventError::Malformed(field::CLICK_ID)))
             .transpose()?;
-        let click = if name == OUTBOUND_CLICK {
+        // A page may trigger the name itself: that is an event, but no link was clicked.
+        let click = if name == OUTBOUND_CLICK && fields.get(field::HREF).is_some() {
             if click_id.is_none() {
                 return Err(EventError::Missing(field::CLICK_ID));
             }
-            fields.needed(field::HREF)?;
             Some(Click {
                 group: fields.get(field::GROUP).map(cut),
                 href: fields.text(field::HREF),
@@ -374,6 +374,13 @@ mod tests {
         assert_eq!(Event::from_line(""), Err(EventError::Missing("name")));
         let line = click_event().to_line().replace("how=middle", "how=");
         assert_eq!(Event::from_line(&line), Err(EventError::Missing("how")));
+    }
+
+    #[test]
+    fn a_click_that_the_page_triggers_itself_is_an_event_without_a_link() {
+        let line = "event_id=e&name=OutboundClick&at=1&visit_id=758eg6057boyx998&attribute.value=5";
+        let event = Event::from_line(line).expect("an event");
+        assert_eq!((event.click, event.attributes.len()), (None, 1));
     }
 
     #[test]

@@ -170,24 +170,6 @@ pub fn plan_at(
     }
 }
 
-impl Cloaked {
-    /// Reads a verdict of the server's, one form-encoded line: `url`, `group`, and `forwards` or `resolved`; `None` where
-    /// there is nothing to decorate.
-    pub fn from_line(line: &str) -> Option<Self> {
-        let field = |name: &str| {
-            let value = form::split(line, b'&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
-            form::decode(value.unwrap_or_default())
-        };
-        let (url, group, resolved) = (field("url"), field("group"), field("resolved"));
-        // The server names the page's own links by scheme, host and path.
-        let (_, rest) = form::split_once(&url, b':')?;
-        let (host, path) = split(rest.trim_start_matches('/'), b'/');
-        let (host, _) = split(host, b':');
-        let works = !group.is_empty() && (!resolved.is_empty() || !field("forwards").is_empty());
-        works.then(|| Self { host: host.to_owned(), path: path.to_owned(), group, resolved })
-    }
-}
-
 impl LinkRules {
     /// No rules.
     pub const fn new() -> Self {

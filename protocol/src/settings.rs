@@ -179,23 +179,33 @@ impl LinkRules {
         let mut rules = Self::default();
         for (name, value) in form::pairs(text) {
             if name == field::GROUP {
-                rules.groups.extend(group(&value));
-            } else if name == field::EXISTING && value == "replace" {
-                rules.existing = Existing::Replace;
+                rules.groups.extend(GroupRule::from_text(&value));
+            } else if name == field::EXISTING {
+                rules.existing = Existing::from_word(&value);
             }
         }
         rules
     }
 }
 
-fn group(text: &str) -> Option<GroupRule> {
-    let mut parts = form::split(text, PART as u8);
-    Some(GroupRule {
-        name: parts.next()?.to_owned(),
-        sub_id: parts.next()?.to_owned(),
-        hosts: items(parts.next()?),
-        paths: items(parts.next()?),
-    })
+impl GroupRule {
+    /// Reads one group of the settings: name, sub-id, hosts and paths, with `|` between them.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let mut parts = form::split(text, PART as u8);
+        Some(Self {
+            name: parts.next()?.to_owned(),
+            sub_id: parts.next()?.to_owned(),
+            hosts: items(parts.next()?),
+            paths: items(parts.next()?),
+        })
+    }
+}
+
+impl Existing {
+    /// Reads the word of the settings; what is not known keeps.
+    pub fn from_word(word: &str) -> Self {
+        if word == "replace" { Self::Replace } else { Self::Keep }
+    }
 }
 
 fn items(text: &str) -> Vec<String> {

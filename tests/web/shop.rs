@@ -2,8 +2,7 @@
 
 use std::cell::RefCell;
 use tagwerk_protocol::click_id::ClickId;
-use tagwerk_protocol::link::{Existing, GroupRule, LinkRules};
-use tagwerk_protocol::settings::TagSettings;
+use tagwerk_protocol::link::Existing;
 
 pub(crate) const VISIT: &str = "hbshnsrle2u9bhhz";
 const BASE: &str = "https://shop.example/blog/post";
@@ -12,20 +11,11 @@ thread_local! {
     static MINTED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The site's settings as the shim hands them over.
-pub(crate) fn settings(existing: Existing) -> String {
-    let group = |name: &str, sub_id: &str, hosts: &[&str], paths: &[&str]| GroupRule {
-        name: name.into(),
-        sub_id: sub_id.into(),
-        hosts: hosts.iter().map(|host| (*host).into()).collect(),
-        paths: paths.iter().map(|path| (*path).into()).collect(),
-    };
-    let groups = vec![
-        group("digistore24", "cid", &["digistore24.com", "checkout-ds24.com"], &["/redir/", "/content/", "/product/"]),
-        group("clickbank", "tid", &["hop.clickbank.net"], &[]),
-    ];
-    TagSettings { rules: LinkRules { groups, existing, ..LinkRules::default() }, ..TagSettings::default() }.to_text()
-}
+/// The groups of the site's settings.
+const GROUPS: [&str; 2] = [
+    "digistore24|cid|digistore24.com,checkout-ds24.com|/redir/,/content/,/product/",
+    "clickbank|tid|hop.clickbank.net|",
+];
 
 /// The record of a visit, with more in it.
 pub(crate) fn record(more: &str) -> String {
@@ -37,10 +27,12 @@ pub(crate) fn ask(parts: &[&str]) -> String {
     tagwerk_tag::ask(&parts.join("\0"))
 }
 
-/// Starts the tag on the shop's page.
+/// Hands the rules over and starts the tag on the shop's page.
 pub(crate) fn start(existing: Existing) {
     MINTED.with_borrow_mut(Vec::clear);
-    assert!(!ask(&["start", &settings(existing), &record("")]).is_empty(), "the tag starts");
+    let word = if existing == Existing::Replace { "replace" } else { "keep" };
+    ask(&["rules", word, GROUPS[0], GROUPS[1]]);
+    assert!(!ask(&["start", &record("")]).is_empty(), "the tag starts");
 }
 
 /// What becomes of a link.
