@@ -74,7 +74,7 @@ const eventOf = ([line, state, status]) => {
 // What is known best comes last: an event that was sent is still in the outbox until it is answered.
 const eventsOf = ({ outbox, held, sent }) => {
   const all = [
-    ...lines(outbox).map((line) => [line, "waiting", null]),
+    ...lines(outbox).map((line) => [line, +fields(line)("at") >= performance.timeOrigin ? "in_flight" : "waiting", null]),
     ...held.flatMap(lines).map((line) => [line, "held", null]),
     ...sent.flatMap(([text, status]) => lines(text).map((line) => [line, stateOf(status), status || null])),
   ];

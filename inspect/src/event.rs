@@ -4,8 +4,9 @@ use crate::facts::Facts;
 use crate::report::{Event, State, Values};
 use tagwerk_protocol::event;
 
-/// The events in order of time, and a sentence for each line that is none.
-pub fn events(facts: &Facts) -> (Vec<Event>, Vec<String>) {
+/// The events in order of time, and a sentence for each line that is none. What is in the outbox and younger than `since`, when
+/// this page load began, is on its way.
+pub fn events(facts: &Facts, since: f64) -> (Vec<Event>, Vec<String>) {
     let mut events: Vec<Event> = Vec::new();
     let mut problems = Vec::new();
     // What is known best comes last: an event that was sent is still in the outbox until it is answered.
@@ -16,8 +17,12 @@ pub fn events(facts: &Facts) -> (Vec<Event>, Vec<String>) {
     for (line, state, status) in waiting.chain(held).chain(sent).filter(|(line, ..)| !line.is_empty()) {
         match event::Event::from_line(line) {
             Ok(event) => {
-                events.retain(|known| known.event_id != event.event_id);
-                events.push(row(event, state, status));
+                let mut row = row(event, state, status);
+                if row.state == State::Waiting && row.at >= since {
+                    row.state = State::InFlight;
+                }
+                events.retain(|known| known.event_id != row.event_id);
+                events.push(row);
             }
             Err(error) => problems.push(format!("an event's line does not read: {error}")),
         }

@@ -24,10 +24,16 @@ use tagwerk_protocol::click_id::ClickId;
 use tagwerk_protocol::event::field;
 use tagwerk_protocol::settings::TagSettings;
 
-/// The report: what the facts say, the links that were found in the page, and whether the page has a function.
-pub fn report(facts: Facts, found: impl IntoIterator<Item = Found>, is_there: impl Fn(&str) -> bool) -> Report {
+/// The report: what the facts say, when this page load began (in milliseconds since 1970), the links that were found in the page,
+/// and whether the page has a function.
+pub fn report(
+    facts: Facts,
+    since: f64,
+    found: impl IntoIterator<Item = Found>,
+    is_there: impl Fn(&str) -> bool,
+) -> Report {
     let settings = TagSettings::from_text(&facts.settings);
-    let (events, unread) = event::events(&facts);
+    let (events, unread) = event::events(&facts, since);
     let (pixels, missing) = pixel::pixels(&settings.pixels, is_there);
     let mut problems = facts.problems;
     if settings.rules.groups.is_empty() {

@@ -7,9 +7,12 @@ mod sample;
 
 use serde_json::Value;
 use tagwerk_inspect::link::Found;
-use tagwerk_inspect::report::{Kind, Source};
+use tagwerk_inspect::report::{Kind, Source, State};
 use tagwerk_inspect::{Facts, Report, report};
 use tagwerk_protocol::href;
+
+/// When the page load began: after all that the sample tells, which is of years ago.
+const SINCE: f64 = 1_750_000_000_000.0;
 
 fn facts() -> Facts {
     serde_json::from_str(sample::FACTS).expect("the facts")
@@ -29,7 +32,7 @@ fn sample_report(facts: Facts) -> Report {
             fields: Vec::new(),
         }
     });
-    report(facts, found, |function| sample::FUNCTIONS.contains(&function))
+    report(facts, SINCE, found, |function| sample::FUNCTIONS.contains(&function))
 }
 
 #[test]
@@ -91,10 +94,18 @@ fn a_pixel_that_the_site_does_not_feed_is_found_with_its_platform() {
 }
 
 #[test]
+fn an_event_of_this_page_load_that_nobody_has_answered_is_on_its_way() {
+    let mut facts = facts();
+    facts.outbox = facts.outbox.replace("at=1690000000000", "at=1750000000001");
+    let event = sample_report(facts).events.pop().expect("the latest event");
+    assert_eq!((event.event_id.as_str(), event.state), ("e0", State::InFlight));
+}
+
+#[test]
 fn an_older_shim_s_facts_are_enough() {
     let facts = r#"{"mode":"shim","consent":"pending","cloaked":["url=https%3A%2F%2Fshop.example%2Fgo"],"later":1}"#;
     let facts: Facts = serde_json::from_str(facts).expect("facts");
-    let report = serde_json::to_value(report(facts, [], |_| false)).expect("a report");
+    let report = serde_json::to_value(report(facts, SINCE, [], |_| false)).expect("a report");
     let written: Value = serde_json::from_str(include_str!("least.json")).expect("the report");
     assert_eq!(report, written, "the report is\n{report:#}");
 }
