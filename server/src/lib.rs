@@ -12,6 +12,7 @@ pub mod http;
 pub mod intake;
 pub mod ledger;
 pub mod serve;
+pub mod outgoing;
 pub mod settings;
 pub mod store;
 pub mod tag;

@@ -142,6 +142,7 @@ impl Drop for Running {
 
 /// A client with connections of its own. A server that hangs fails the test instead of holding it up.
 pub(crate) fn client() -> Client {
+    tagwerk_server::outgoing::choose_cryptography();
     Client::builder().timeout(Duration::from_secs(60)).build().expect("a client")
 }
 

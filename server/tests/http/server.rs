@@ -29,6 +29,8 @@ pub(crate) struct Server {
 
 /// The binary with a data directory, on a free port.
 pub(crate) fn command(data: &Path) -> Command {
+    // Every test passes here before it makes a client.
+    tagwerk_server::outgoing::choose_cryptography();
     let mut command = Command::new(env!("CARGO_BIN_EXE_tagwerk"));
     command
         .env_clear()
