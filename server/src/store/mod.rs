@@ -10,9 +10,11 @@ use tagwerk_protocol::conversion::Conversion;
 use tagwerk_protocol::event::Event;
 
 mod conversion_row;
+mod links;
 pub mod sqlite;
 
 pub use conversion_row::ConversionRow;
+pub use links::{LinkRow, Links};
 
 /// Milliseconds since 1970 UTC.
 pub type Millis = i64;
@@ -32,8 +34,8 @@ pub enum StoreError {
 }
 
 /// Everything the server keeps.
-pub trait Store: Sites + Inbox + Books + Operators + Send + Sync {}
-impl<T: Sites + Inbox + Books + Operators + Send + Sync> Store for T {}
+pub trait Store: Sites + Inbox + Books + Links + Operators + Send + Sync {}
+impl<T: Sites + Inbox + Books + Links + Operators + Send + Sync> Store for T {}
 
 /// The store as handlers hold it.
 pub type SharedStore = Arc<dyn Store>;

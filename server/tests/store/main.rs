@@ -8,6 +8,7 @@ mod attribution;
 mod events;
 mod given;
 mod keys;
+mod links;
 mod lists;
 mod postbacks;
 mod refunds;
@@ -84,6 +85,13 @@ macro_rules! conformance {
         conformance!($open, sites: [
             a_site_is_found_by_either_id,
             sites_are_listed_oldest_first,
+        conformance!($open, links: [
+            what_was_found_out_about_a_link_is_kept_whole,
+            a_new_answer_takes_the_place_of_the_one_before,
+            of_too_many_links_those_of_no_network_go_first_then_the_oldest,
+            a_site_s_links_are_its_own,
+            links_are_read_in_parts,
+        ]);
             a_site_id_is_given_once,
             settings_are_replaced_only_if_nobody_was_faster,
         ]);

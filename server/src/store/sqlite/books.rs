@@ -66,7 +66,7 @@ impl Books for Sqlite {
 
 impl Sqlite {
     /// One part of the rows that `select` names `row`.
-    async fn list<T: Send + 'static>(
+    pub(super) async fn list<T: Send + 'static>(
         &self,
         select: &'static str,
         site_id: &str,
@@ -78,7 +78,7 @@ impl Sqlite {
     }
 
     /// The rows of these ids, one look-up by index each.
-    async fn by_id<T: Send + 'static>(
+    pub(super) async fn by_id<T: Send + 'static>(
         &self,
         select: &'static str,
         site_id: &str,

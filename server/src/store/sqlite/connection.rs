@@ -16,7 +16,10 @@ const READER_WAIT: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 96;
 
 fn migrations() -> Migrations<'static> {
-    Migrations::new(vec![M::up(include_str!("migrations/0001_init.sql"))])
+    Migrations::new(vec![
+        M::up(include_str!("migrations/0001_init.sql")),
+        M::up(include_str!("migrations/0002_links.sql")),
+    ])
 }
 
 /// Opens the connection that writes, and brings the schema up to date.

@@ -11,6 +11,7 @@ mod conversions;
 mod failure;
 mod inbox;
 mod joins;
+mod links;
 mod operators;
 mod rows;
 mod sites;

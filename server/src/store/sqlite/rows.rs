@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use crate::attribution::{Attribution, State};
-use crate::store::{ClickRow, ConversionRow, EventRow, PostbackRow, Visit};
+use crate::store::{ClickRow, ConversionRow, EventRow, LinkRow, PostbackRow, Visit};
 use rusqlite::Row;
 use serde::{Serialize, de::DeserializeOwned};
 use tagwerk_protocol::conversion::{Amounts, Conversion, TransactionType};
@@ -98,6 +98,21 @@ pub(super) fn postback(row: &Row<'_>) -> Result<PostbackRow, Failure> {
     Ok(PostbackRow {
         id: row.get("id")?,
         received_at: row.get("received_at")?,
+pub(super) fn link(row: &Row<'_>) -> Result<LinkRow, Failure> {
+    Ok(LinkRow {
+        id: row.get("id")?,
+        url: row.get("url")?,
+        group: row.get("tracking_group")?,
+        forwards: row.get("forwards")?,
+        resolved: row.get("resolved")?,
+        reason: row.get("reason")?,
+        hops: from_json(row, "hops")?,
+        rules: row.get("rules")?,
+        checked_at: row.get("checked_at")?,
+        expires_at: row.get("expires_at")?,
+    })
+}
+
         group: row.get("tracking_group")?,
         channel: row.get("channel")?,
         state: row.get("state")?,
