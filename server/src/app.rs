@@ -1,6 +1,7 @@
 //! What every request handler can reach.
 
 use crate::assets::Assets;
+use crate::autoscan::AutoScan;
 use crate::config::Config;
 use crate::groups::Groups;
 use crate::http::event::EventLimiter;
@@ -41,6 +42,10 @@ pub struct App {
     pub store: SharedStore,
     /// Counts requests with events.
     pub event_limiter: EventLimiter,
+    /// Counts questions about links.
+    pub scan_limiter: EventLimiter,
+    /// Follows links that may be cloaked.
+    pub autoscan: AutoScan,
     /// The sites' scripts, ready to be sent.
     pub scripts: Scripts,
     /// Renders the metrics.

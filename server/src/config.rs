@@ -15,6 +15,9 @@ pub const DEFAULTS: &str = include_str!("../server.default.toml");
 /// Longest query that can be asked for, in kB: the HTTP library reads no URL beyond 65,534 bytes.
 const MAX_QUERY_KB: usize = 64;
 
+/// Longest time a page's request may be held, in seconds.
+const LONGEST_HOLD: u64 = 10;
+
 /// First segments of paths that the server needs for itself.
 const TAKEN: [&str; 10] =
     ["api", "assets", "dashboard", "demo", "healthz", "metrics", "readyz", "sign-in", "sign-out", "sites"];
@@ -30,6 +33,7 @@ pub struct Config {
     pub groups_dir: PathBuf,
     pub script_path: String,
     pub event_path: String,
+    pub scan_path: String,
     pub trusted_proxies: Vec<IpAddr>,
     pub country_header: String,
     pub metrics_listen: String,
@@ -37,6 +41,7 @@ pub struct Config {
     pub demo: bool,
     pub log: String,
     pub limits: Limits,
+    pub autoscan: Autoscan,
 }
 
 /// Bounds. Each field is documented in `server.default.toml`.
@@ -52,6 +57,24 @@ pub struct Limits {
     pub readers: u32,
     pub database_mb: u64,
     pub shutdown_seconds: u64,
+}
+
+/// How AutoScan follows links. Each field is documented in `server.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented in server.default.toml, for operators and readers alike")]
+pub struct Autoscan {
+    pub requests_per_minute: u32,
+    pub followings_per_minute: u32,
+    pub followings: usize,
+    pub followings_per_host: usize,
+    pub hops: usize,
+    pub hop_seconds: u64,
+    pub whole_seconds: u64,
+    pub hold_seconds: u64,
+    pub links: usize,
+    pub keep_days: u32,
+    pub retry_minutes: u32,
 }
 
 /// Why the server does not start.
@@ -122,18 +145,25 @@ impl Config {
 
     fn validate(&self) -> Result<(), ConfigError> {
         let refuse = |problem: String| Err(ConfigError::Invalid(problem));
-        for (key, path) in [("script_path", &self.script_path), ("event_path", &self.event_path)] {
+        for (key, path) in
+            [("script_path", &self.script_path), ("event_path", &self.event_path), ("scan_path", &self.scan_path)]
+        {
             let rest = path.replacen("{site_id}", "", 1);
             if !path.starts_with('/') || rest == *path || rest.contains(['?', '#', ' ', '{', '}', '*']) {
                 return refuse(format!("{key} = \"{path}\" must begin with / and hold {{site_id}} once"));
             }
         }
-        let segments: Vec<&str> = self.event_path.split('/').skip(1).collect();
-        if !segments.contains(&"{site_id}") || segments.contains(&"") {
-            return refuse(format!("event_path = \"{}\" must hold {{site_id}} between two slashes", self.event_path));
+        for (key, path) in [("event_path", &self.event_path), ("scan_path", &self.scan_path)] {
+            let segments: Vec<&str> = path.split('/').skip(1).collect();
+            if !segments.contains(&"{site_id}") || segments.contains(&"") {
+                return refuse(format!("{key} = \"{path}\" must hold {{site_id}} between two slashes"));
+            }
+            if segments.first().is_some_and(|first| TAKEN.contains(first)) || segments.get(1) == Some(&"collect") {
+                return refuse(format!("{key} = \"{path}\" begins like a path of the server's own"));
+            }
         }
-        if segments.first().is_some_and(|first| TAKEN.contains(first)) || segments.get(1) == Some(&"collect") {
-            return refuse(format!("event_path = \"{}\" begins like a path of the server's own", self.event_path));
+        if self.scan_path == self.event_path {
+            return refuse("scan_path and event_path must differ".into());
         }
         if !self.public_url.is_empty() {
             let origin = url::Url::parse(&self.public_url)
@@ -155,11 +185,34 @@ impl Config {
                 "limits.queue, limits.batch, limits.readers and limits.events_per_minute must be at least 1".into(),
             );
         }
+        self.autoscan.validate()?;
         if self.limits.query_kb > MAX_QUERY_KB {
             return refuse(format!("limits.query_kb must be at most {MAX_QUERY_KB}: longer URLs are not read at all"));
         }
         if !self.metrics_listen.is_empty() && self.metrics_listen.parse::<SocketAddr>().is_err() {
             return refuse(format!("metrics_listen = \"{}\" must be like 127.0.0.1:9090", self.metrics_listen));
+        }
+        Ok(())
+    }
+}
+
+impl Autoscan {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let counts = [self.followings, self.followings_per_host, self.hops, self.links];
+        let seconds = [self.hop_seconds, self.whole_seconds];
+        if counts.contains(&0)
+            || seconds.contains(&0)
+            || self.requests_per_minute == 0
+            || self.followings_per_minute == 0
+        {
+            return Err(ConfigError::Invalid(
+                "autoscan: every number but hold_seconds, keep_days and retry_minutes must be at least 1".into(),
+            ));
+        }
+        if self.hold_seconds > LONGEST_HOLD {
+            return Err(ConfigError::Invalid(format!(
+                "autoscan.hold_seconds must be at most {LONGEST_HOLD}: pages wait no longer"
+            )));
         }
         Ok(())
     }
@@ -263,6 +316,11 @@ mod tests {
             ("event_path = \"/{x}/{site_id}\"", "event_path"),
             ("event_path = \"/{site_id}/collect\"", "event_path"),
             ("event_path = \"/{site_id}/\"", "event_path"),
+            ("scan_path = \"/api/{site_id}\"", "scan_path"),
+            ("scan_path = \"/scan\"", "scan_path"),
+            ("scan_path = \"/{site_id}/event\"", "scan_path"),
+            ("[autoscan]\nhops = 0", "autoscan"),
+            ("[autoscan]\nhold_seconds = 11", "autoscan.hold_seconds"),
             ("[limits]\nquery_kb = 100", "limits.query_kb"),
             ("public_url = \"t.example.com\"", "public_url"),
             ("public_url = \"https://t.example.com/x\"", "public_url"),

@@ -5,6 +5,7 @@
 pub mod app;
 pub mod assets;
 pub mod attribution;
+pub mod autoscan;
 pub mod cli;
 pub mod config;
 pub mod groups;

@@ -8,12 +8,14 @@ use std::path::Path;
 use std::sync::Arc;
 use tagwerk_server::app::{self, App, SharedApp};
 use tagwerk_server::assets::Assets;
+use tagwerk_server::autoscan::AutoScan;
 use tagwerk_server::cli::{Cli, Command, Options, SiteCommand, unknown_variables};
 use tagwerk_server::config::Config;
 use tagwerk_server::groups::{self, Groups};
 use tagwerk_server::http::operator::token_hash;
 use tagwerk_server::http::session::new_one_time_link;
 use tagwerk_server::http::{event, tag};
+use tagwerk_server::outgoing::Outgoing;
 use tagwerk_server::settings::{SiteSettings, Tables};
 use tagwerk_server::store::sqlite::{self, Sqlite};
 use tagwerk_server::store::{Operators, Sites, Store};
@@ -114,6 +116,8 @@ async fn serve(options: &Options) -> Result<()> {
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?;
     let app: SharedApp = Arc::new(App {
         event_limiter: event::limiter(config.limits.events_per_minute),
+        scan_limiter: event::limiter(config.autoscan.requests_per_minute),
+        autoscan: AutoScan::new(Outgoing::new(config.allow_private_targets)?, &config.autoscan),
         scripts: tag::Scripts::default(),
         clicks: groups::clicks().map_err(|problem| anyhow!(problem))?,
         pixels: groups::pixels().map_err(|problem| anyhow!(problem))?,

@@ -64,6 +64,8 @@ async fn forget(app: SharedApp) {
         tick.tick().await;
         app.metrics.run_upkeep();
         app.event_limiter.retain_recent();
+        app.scan_limiter.retain_recent();
+        app.autoscan.forget();
     }
 }
 

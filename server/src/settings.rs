@@ -252,6 +252,18 @@ const BASE_URL: &str = "base_url";
 const GROUP_SECRET: &str = "ipn_passphrase";
 
 impl SiteSettings {
+    /// Hosts whose links may be cloaked: those listed, and those of the site's own pages.
+    pub fn scan_hosts(&self) -> Vec<String> {
+        let own = self.origins.iter().filter_map(|origin| url::Url::parse(origin).ok()?.host_str().map(str::to_owned));
+        let mut hosts = self.autoscan.hosts.clone();
+        for host in own {
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        hosts
+    }
+
     /// Reads stored settings; secrets stay sealed.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use tagwerk_protocol::settings::{Consent, TagSettings};
 
 /// The public part of a site's settings.
 pub fn settings(app: &App, site_id: &str, settings: &SiteSettings) -> TagSettings {
-    let extra_hosts = |name: &str| settings.groups.get(name).map(|group| group.hosts.as_slice()).unwrap_or_default();
+    let scan_hosts = if settings.autoscan.enabled { settings.scan_hosts() } else { Vec::new() };
     TagSettings {
         site_id: site_id.to_owned(),
         event: app.config.event_path.replace("{site_id}", site_id),
@@ -23,17 +23,27 @@ pub fn settings(app: &App, site_id: &str, settings: &SiteSettings) -> TagSetting
             ConsentMode::Auto => Consent::Auto,
         },
         decorate_without: settings.consent.decorate_without,
-        rules: LinkRules {
-            groups: app.groups.iter().map(|group| group.link_rule(extra_hosts(&group.name))).collect(),
-            existing: match settings.existing_subid {
-                ExistingSubid::Keep => Existing::Keep,
-                ExistingSubid::Replace => Existing::Replace,
-            },
-        },
+        rules: rules(app, settings),
         clicks: app.clicks.params(),
         gpc: settings.consent.gpc,
         cookies: app.clicks.cookies(),
         pixels: app.pixels.calls(&settings.pixels, &settings.pixel_ids),
+        // Without a host there is nothing to ask about.
+        scan: if scan_hosts.is_empty() { String::new() } else { app.config.scan_path.replace("{site_id}", site_id) },
+        scan_hosts,
         ..TagSettings::default()
+    }
+}
+
+/// The link rules of a site: those of every group, with the site's extra hosts.
+pub fn rules(app: &App, settings: &SiteSettings) -> LinkRules {
+    let extra_hosts = |name: &str| settings.groups.get(name).map(|group| group.hosts.as_slice()).unwrap_or_default();
+    LinkRules {
+        groups: app.groups.iter().map(|group| group.link_rule(extra_hosts(&group.name))).collect(),
+        existing: match settings.existing_subid {
+            ExistingSubid::Keep => Existing::Keep,
+            ExistingSubid::Replace => Existing::Replace,
+        },
+        ..LinkRules::default()
     }
 }

@@ -9,7 +9,9 @@ use super::operator::Operator;
 use super::request;
 use crate::app::{App, SharedApp};
 use crate::settings::SiteSettings;
-use crate::store::{ClickRow, ConversionRow, EventRow, FirstTouch, Listing, Millis, Page, PostbackRow, Site, Visit};
+use crate::store::{
+    ClickRow, ConversionRow, EventRow, FirstTouch, LinkRow, Listing, Millis, Page, PostbackRow, Site, Visit,
+};
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::routing::get;
@@ -37,6 +39,7 @@ pub fn routes() -> Router<SharedApp> {
         .route("/sites/{site_id}/postbacks", get(postbacks))
         .route("/sites/{site_id}/conversions", get(conversions))
         .route("/sites/{site_id}/deliveries", get(deliveries))
+        .route("/sites/{site_id}/links", get(links))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
 }
@@ -140,6 +143,7 @@ list!(events, EventRow, |_, event| event_json(event));
 list!(clicks, ClickRow, |_, click| click_json(click));
 list!(postbacks, PostbackRow, postback_json);
 list!(conversions, ConversionRow, conversion_json);
+list!(links, LinkRow, |_, link| link_json(link));
 
 /// Nothing is sent on to platforms yet, so no delivery was ever made.
 async fn deliveries(
@@ -220,6 +224,19 @@ fn click_json(click: ClickRow) -> Value {
 }
 
 fn postback_json(app: &App, postback: PostbackRow) -> Value {
+fn link_json(link: LinkRow) -> Value {
+    json!({
+        "url": link.url,
+        "group": link.group,
+        "forwards": link.forwards,
+        "resolved": link.resolved,
+        "reason": link.reason,
+        "checked_at": time(link.checked_at),
+        "expires_at": time(link.expires_at),
+        "hops": link.hops,
+    })
+}
+
     json!({
         "raw": raw_text(app, &postback),
         "id": postback.id,

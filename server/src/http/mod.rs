@@ -17,6 +17,7 @@ pub mod log;
 pub mod operator;
 pub mod probe;
 pub mod request;
+pub mod scan;
 pub mod session;
 pub mod tag;
 
@@ -26,10 +27,12 @@ use error::Error;
 pub fn router(app: SharedApp) -> Router {
     // One name for the first segment everywhere: the router wants it so.
     let event_path = app.config.event_path.replace("{site_id}", "{id}");
+    let scan_path = app.config.scan_path.replace("{site_id}", "{id}");
     let mut routes = Router::new()
         // The tag, from pages.
         .route("/assets/{name}", get(tag::asset))
         .route(&event_path, post(event::receive).options(cors::preflight))
+        .route(&scan_path, post(scan::receive).options(cors::preflight))
         // Affiliate networks.
         .route("/{id}/collect/{*group}", get(collect::receive).post(collect::receive))
         // The operator's machines.

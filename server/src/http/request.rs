@@ -20,8 +20,15 @@ pub enum BodyError {
 ///
 /// # Errors
 /// It is longer, or the connection broke.
-pub async fn body(app: &App, mut body: Body) -> Result<Vec<u8>, BodyError> {
-    let limit = app.config.limits.body_kb * 1000;
+pub async fn body(app: &App, body: Body) -> Result<Vec<u8>, BodyError> {
+    body_within(app.config.limits.body_kb * 1000, body).await
+}
+
+/// Reads the body, up to so many bytes.
+///
+/// # Errors
+/// It is longer, or the connection broke.
+pub async fn body_within(limit: usize, mut body: Body) -> Result<Vec<u8>, BodyError> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };

@@ -220,7 +220,7 @@ fn check_hosts(key: &str, hosts: &[String]) -> Result<(), String> {
         !host.is_empty()
             && host.to_ascii_lowercase() == *host
             && !host.contains(SEPARATORS)
-            && !host.contains(['/', '@', '?', '#', ' '])
+            && !host.contains(['/', '@', '?', '#', ' ', '*'])
             && !host.ends_with('.')
             // A host beyond ASCII is matched as what it stands for in a URL.
             && url::Host::parse(host).is_ok_and(|parsed| parsed.to_string() == *host)

@@ -5,10 +5,12 @@
 mod api;
 mod assets;
 mod bad_input;
+mod cloaks;
 mod dashboard;
 mod demo;
 mod events;
 mod postbacks;
+mod scan;
 mod server;
 mod settings;
 mod start;
