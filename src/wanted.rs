@@ -24,7 +24,7 @@ pub fn selector(rules: &LinkRules, visit: &VisitId) -> String {
         }
     }
     for link in &rules.cloaked {
-        add("href$=", &link.path, "");
+        add("href*=", &link.path, "");
     }
     text.push_str("):not([href*=\"");
     text.push_str(visit.as_str());
@@ -60,7 +60,7 @@ mod tests {
         let cloaked = Cloaked { host: "h".into(), path: "/go/x".into(), group: "g".into(), resolved: String::new() };
         let visit = VisitId::parse("hbshnsrle2u9bhhz").expect("a visit id");
         let rules = LinkRules { cloaked: vec![cloaked], ..LinkRules::default() };
-        assert!(selector(&rules, &visit).contains(",[href$=\"/go/x\"]"));
+        assert!(selector(&rules, &visit).contains(",[href*=\"/go/x\"]"));
     }
 
     #[test]

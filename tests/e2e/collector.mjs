@@ -12,7 +12,7 @@ const WORLD = ['*.example', '*.digistore24.com', 'example.com'];
 const TYPES = { js: 'text/javascript', wasm: 'application/wasm' };
 
 /** The public settings of a site as the server writes them (protocol/src/settings.rs), with what a test changes. */
-export function settingsText(changes = {}) {
+export function settingsText({ pixel = [], ...changes } = {}) {
   const text = new URLSearchParams({
     site_id: SITE,
     event: `/${SITE}/event`,
@@ -27,6 +27,7 @@ export function settingsText(changes = {}) {
     clicks: 'gclid,fbclid',
     ...changes,
   });
+  pixel.forEach((call) => text.append('pixel', call));
   text.append('group', 'digistore24|cid|digistore24.com,checkout-ds24.com|/redir/,/content/,/product/');
   text.append('group', 'clickbank|tid|hop.clickbank.net|');
   return `${text}`;
@@ -49,6 +50,15 @@ export async function startCollector() {
     arrivals.emit('change');
   };
 
+  const scan = async (request, response) => {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const urls = Buffer.concat(chunks).toString().split('\n');
+    collector.scanned.push(urls);
+    const line = (url) => `${new URLSearchParams({ url, ...(collector.verdicts[url] ?? { reason: 'leads to no network' }) })}\n`;
+    response.writeHead(200, { 'content-type': 'text/plain' }).end(urls.map(line).join(''));
+  };
+
   const serveTag = (path, response) => {
     if (path === `/${SITE}.js`) {
       const shim = dist('tagwerk.js').toString().replace('"%TAGWERK_SETTINGS%"', () => JSON.stringify(settingsText(collector.settings)));
@@ -64,6 +74,7 @@ export async function startCollector() {
     const { host } = request.headers;
     const url = `http://${host}${request.url}`;
     response.setHeader('access-control-allow-origin', '*');
+    if (host === HOST && request.url === `/${SITE}/scan`) return scan(request, response);
     if (host === HOST) return request.method === 'POST' ? collect(request, response) : serveTag(request.url, response);
     const page = pages.get(url);
     if (!page && request.url !== '/favicon.ico') {
@@ -94,6 +105,9 @@ export async function startCollector() {
     status: 204,
     /** Which of the tag's assets are not there: `js`, `wasm`. */
     missing: [],
+    /** Lists of links that were asked about, and what is answered, by link. */
+    scanned: [],
+    verdicts: {},
     /** While this promise is open, no asset is answered. */
     gate: undefined,
     /** Addresses that were asked for and are no page of a test's, in order. */
