@@ -56,8 +56,11 @@ declare namespace tagwerk {
     (command: 'decorate', url: string | URL): string | undefined;
     /** What the visitor said. A refusal removes what is stored and stops the sending. */
     (command: 'consent', state: 'granted' | 'denied'): void;
-    /** What the tag sees on this page, what it does, and why. Loads a module that nobody else pays for. `undefined` from the stub. */
-    (command: 'inspect'): Promise<Report> | undefined;
+    /**
+     * What the tag sees on this page, what it does, and why. Loads a module that nobody else pays for; where that cannot be
+     * loaded, the shim's own facts come in the report's place. `undefined` from the stub.
+     */
+    (command: 'inspect'): Promise<Report | Facts> | undefined;
     /** Who does the work on this page, once that is decided. `undefined` from the stub. */
     (command: 'ready'): Promise<Mode> | undefined;
     /** The stub's queue. */
@@ -95,6 +98,36 @@ declare namespace tagwerk {
     cloaked: Cloaked[];
     /** What went wrong or is odd, a sentence each. */
     problems: string[];
+  }
+
+  /** What the shim knows by itself: the answer to `inspect` where the module of the report cannot be loaded. */
+  interface Facts {
+    /** Who does the work. */
+    mode: Mode;
+    /** What went wrong, a sentence each. */
+    problems: string[];
+    /** Whether it is decided who does the work. */
+    ready?: boolean;
+    /** What the visitor has said. */
+    consent?: Consent;
+    /** The site's public settings, form-encoded (docs/protocol.md). */
+    settings?: string;
+    /** What is remembered of visit and visitor, form-encoded. */
+    record?: string;
+    /** The click ids of this page load that stand in links. */
+    minted?: ClickId[];
+    /** Events' lines and the status of the server's answer: 0 where there was none, `null` while it is awaited. */
+    sent?: [line: string, status: number | null][];
+    /** Events' lines that wait for consent. */
+    held?: string[];
+    /** Events' lines that no server has acknowledged, one a line. */
+    outbox?: string;
+    /** AutoScan's answers, form-encoded. */
+    cloaked?: string[];
+    /** The tag's server. */
+    origin?: string;
+    /** A report has links. */
+    links?: undefined;
   }
 
   /** Where the visitor came from. */

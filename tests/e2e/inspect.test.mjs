@@ -1,7 +1,9 @@
 // What a page is told of the tag on it, against what the tag then does: in both modes where the mode matters.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it as test } from 'node:test';
+import { launch } from './browser.mjs';
 import { startCollector } from './collector.mjs';
+import { startServer } from './server.mjs';
 import { MODES, PAGE, isClickId, launchShop, openShop } from './shop.mjs';
 
 const OFFER = 'http://www.digistore24.com/redir/1/a';
@@ -117,7 +119,7 @@ for (const mode of MODES) {
     });
 
     it('pixels of the page are told, fed or not', async () => {
-      collector.settings = { pixel: 'fbq * ["trackCustom","{event}"]' };
+      collector.settings = { pixel: ['fbq * ["trackCustom","{event}"]'] };
       await open({ init: () => Object.assign(window, { fbq() {}, rdt() {} }) });
       await shop.visit(BODY);
       const { pixels } = await shop.inspect();
@@ -125,7 +127,18 @@ for (const mode of MODES) {
       assert.deepEqual(rows, mode === 'wasm' ? [['fbq', true, true], ['rdt', false, true]] : [['fbq', true, true]]);
     });
 
-    it('nothing of it is loaded before somebody asks, and no page request after the report', async () => {
+    it('where the module cannot be loaded, the shim tells what it knows', async () => {
+      await open();
+      await shop.context.route(/\/assets\/inspect/, (route) => route.abort());
+      await shop.visit(BODY);
+      const facts = await shop.inspect();
+      assert.equal(facts.mode, mode);
+      assert.equal(facts.consent, 'granted');
+      assert.match(facts.record, /visit_id=[a-z0-9]{16}/);
+      assert.equal(facts.links, undefined);
+    });
+
+    it('nothing of it is loaded before somebody asks, and once then', async () => {
       await open();
       const asked = [];
       shop.page.on('request', (request) => request.url().includes('/assets/inspect') && asked.push(new URL(request.url()).pathname));
@@ -208,3 +221,38 @@ for (const mode of MODES) {
     }
   });
 }
+
+describe('inspect on the demo shop of the real server', () => {
+  let browser, server;
+  before(async () => {
+    browser = await launch();
+    server = await startServer();
+  });
+  after(async () => {
+    await browser.close();
+    await server.stop();
+  });
+
+  it('comes from hashed assets and tells the offer', async () => {
+    const page = await browser.newPage();
+    const assets = [];
+    page.on('response', (answer) => answer.url().includes('/assets/inspect') && assets.push([new URL(answer.url()).pathname, answer.headers()['cache-control']]));
+    await page.goto(`${server.url}/demo?utm_source=news`);
+    await page.hover('#promolink');
+    const report = await page.evaluate(async () => {
+      while (!window.tagwerk?.loaded) await new Promise(requestAnimationFrame);
+      return window.tagwerk('inspect');
+    });
+    assert.equal(report.mode, 'wasm');
+    assert.equal(report.site_id, server.site.site_id);
+    assert.deepEqual(report.source.utm, { utm_source: 'news' });
+    const href = await page.getAttribute('#promolink', 'href');
+    const link = report.links.find((link) => link.href === href);
+    assert.equal(link?.verdict, 'decorated', JSON.stringify(report.links));
+    assert.equal(assets.length, 2);
+    for (const [path, caching] of assets) {
+      assert.match(path, /^\/assets\/inspect\.[0-9a-f]{12}\.(js|wasm)$/);
+      assert.match(caching, /immutable/);
+    }
+  });
+});

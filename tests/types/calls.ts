@@ -38,7 +38,7 @@ tagwerk('consent');
 async function look(): Promise<string | undefined> {
   const mode: 'wasm' | 'shim' | undefined = await tagwerk('ready');
   const report = await tagwerk('inspect');
-  if (!report) return mode;
+  if (!report?.links) return report?.record ?? mode;
   const left: tagwerk.Link[] = report.links.filter((link) => link.verdict === 'left');
   const waiting: tagwerk.Event | undefined = report.events.find((event) => event.state === 'waiting');
   // @ts-expect-error: no such verdict
