@@ -31,7 +31,6 @@ pub fn settings(app: &App, site_id: &str, settings: &SiteSettings) -> TagSetting
         // Without a host there is nothing to ask about.
         scan: if scan_hosts.is_empty() { String::new() } else { app.config.scan_path.replace("{site_id}", site_id) },
         scan_hosts,
-        ..TagSettings::default()
     }
 }
 
