@@ -31,6 +31,47 @@ pub struct Cookie {
     pub name: String,
     /// The platform it belongs to.
     pub platform: String,
+    /// How its value is made where the page has no such cookie.
+    #[serde(default)]
+    pub built: Option<Built>,
+}
+
+/// See [`Cookie::built`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Built {
+    /// The ad click id's parameter.
+    pub from: String,
+    /// What is made of it.
+    pub rule: BuildRule,
+}
+
+/// A platform's documented way from an ad click id to its cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BuildRule {
+    /// `fb.<subdomain index>.<creation time>.<click id>`: the time in milliseconds, the click id untouched, and 1 for the index, which is
+    /// what Meta asks of a server that sets no cookie (Conversions API, "ClickID and the fbp and fbc Parameters").
+    Fbc,
+}
+
+impl BuildRule {
+    /// The cookie's value for a click id that came with the arrival at this time, in milliseconds since 1970 UTC.
+    pub fn value(self, at: i64, click_id: &str) -> String {
+        match self {
+            BuildRule::Fbc => format!("fb.1.{at}.{click_id}"),
+        }
+    }
+}
+
+/// Longest value of a cookie that is kept, in bytes.
+pub const MAX_COOKIE: usize = 1024;
+/// Longest name of a cookie that is kept, in bytes: a name that ends as it likes has to end somewhere.
+const MAX_COOKIE_NAME: usize = 128;
+
+/// Whether this can be a cookie's value: printable ASCII within the bound, as browsers send it.
+pub fn is_cookie_value(value: &str) -> bool {
+    !value.is_empty() && value.len() <= MAX_COOKIE && value.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 impl Clicks {
@@ -48,7 +89,43 @@ impl Clicks {
                 return Err(format!("{file}: the parameter {} holds a character that separates lists", row.param));
             }
         }
+        for row in &clicks.cookie {
+            if row.name.contains(crate::settings::SEPARATORS) {
+                return Err(format!("{file}: the cookie {} holds a character that separates lists", row.name));
+            }
+            if let Some(built) = &row.built
+                && !clicks.click.iter().any(|click| click.param == built.from)
+            {
+                return Err(format!(
+                    "{file}: the cookie {} is built from {}, which is no click id",
+                    row.name, built.from
+                ));
+            }
+        }
         Ok(clicks)
+    }
+
+    /// Whether a cookie of this name is one of a platform's.
+    pub fn is_cookie(&self, name: &str) -> bool {
+        name.len() <= MAX_COOKIE_NAME
+            && name.bytes().all(|byte| byte.is_ascii_graphic())
+            && self.cookie.iter().any(|row| match row.name.strip_suffix('*') {
+                Some(beginning) => name.starts_with(beginning),
+                None => row.name == name,
+            })
+    }
+
+    /// The cookies that can be made of an arrival's ad click ids, as name and value.
+    pub fn built_cookies<'a>(
+        &'a self,
+        at: i64,
+        click_id: impl Fn(&str) -> Option<&'a str>,
+    ) -> impl Iterator<Item = (String, String)> {
+        self.cookie.iter().filter_map(move |row| {
+            let built = row.built.as_ref()?;
+            let value = built.rule.value(at, click_id(&built.from)?);
+            (at > 0 && is_cookie_value(&value)).then(|| (row.name.clone(), value))
+        })
     }
 
     /// The cookies' names, as they stand in the table.

@@ -34,6 +34,41 @@ fn a_parameter_that_stands_twice_is_refused() {
 }
 
 #[test]
+fn a_platform_s_cookie_is_known_by_its_name_or_by_its_beginning() {
+    let clicks = Clicks::parse("clicks.toml", CLICKS).expect("the table is well-formed");
+    for name in
+        ["_fbp", "_fbc", "_ga", "_gcl_au", "_gac_UA-1-1", "_ttp", "_uetvid", "_epik", "_scid", "_rdt_uuid", "li_fat_id"]
+    {
+        assert!(clicks.is_cookie(name), "{name}");
+    }
+    for name in ["session", "_FBP", "_fbpx", "_gac", "_gac_a b", "_gac_\u{e4}", ""] {
+        assert!(!clicks.is_cookie(name), "{name}");
+    }
+    assert!(!clicks.is_cookie(&format!("_gac_{}", "a".repeat(128))));
+}
+
+#[test]
+fn meta_s_cookie_is_built_of_the_click_id_as_it_stands_and_the_time_of_the_arrival() {
+    let clicks = Clicks::parse("clicks.toml", CLICKS).expect("the table is well-formed");
+    let built = |at: i64, id: &'static str| -> Vec<(String, String)> {
+        clicks.built_cookies(at, |param| (param == "fbclid").then_some(id)).collect()
+    };
+    assert_eq!(
+        built(1_554_763_741_205, "IwAR2F4-dbP0l7Mn1IawQQGCINEz7PYXQvwjNwB_qa2ofrHyiLjcbCRxTDMgk"),
+        [("_fbc".into(), "fb.1.1554763741205.IwAR2F4-dbP0l7Mn1IawQQGCINEz7PYXQvwjNwB_qa2ofrHyiLjcbCRxTDMgk".into())]
+    );
+    assert_eq!(built(1, "a\u{e4}"), []);
+    assert_eq!(built(0, "a"), [], "a click of 1970 is a broken clock");
+    assert_eq!(clicks.built_cookies(1, |_| None).count(), 0);
+}
+
+#[test]
+fn a_cookie_that_is_built_of_nothing_known_is_refused() {
+    let text = CLICKS.replacen("from = \"fbclid\"", "from = \"fbclib\"", 1);
+    assert!(Clicks::parse("f", &text).expect_err("unknown").contains("fbclib"));
+}
+
+#[test]
 fn every_pixel_is_called_for_a_click_and_with_the_event_s_id() {
     let pixels = Pixels::parse("pixels.toml", PIXELS).expect("the table is well-formed");
     let functions: Vec<&str> = pixels.pixel.iter().map(|row| row.function.as_str()).collect();

@@ -1,9 +1,13 @@
 //! What an event says about its visit. Pure.
 
+use crate::settings::Attribution;
 use crate::store::{FirstTouch, NewVisit};
 use std::collections::BTreeMap;
+use tagwerk_protocol::clicks::{Clicks, is_cookie_value};
 use tagwerk_protocol::event::Event;
 use tagwerk_protocol::source::{self, Arrival};
+
+const DAY: i64 = 86_400_000;
 
 /// What the request tells besides the event.
 #[derive(Debug, Clone, Default)]
@@ -14,19 +18,36 @@ pub struct Request {
     pub country: Option<String>,
 }
 
+/// What a visit is read by.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// The platforms' parameters and cookies.
+    pub clicks: &'a Clicks,
+    /// How long touches count.
+    pub attribution: &'a Attribution,
+}
+
 /// The visit as it is written if this event is the first that is heard of it.
-pub fn of(id: String, event: &Event, click_params: &[String], request: &Request) -> NewVisit {
+pub fn of(id: String, event: &Event, rules: Rules<'_>, request: &Request) -> NewVisit {
+    let click_params = &rules.clicks.params();
+    let counts = |touch: &Arrival, days: u16| event.landing.at.saturating_sub(touch.at) <= i64::from(days) * DAY;
     // A visit without a source of its own is credited to the last arrival that had one.
     let last = event.touch.as_ref().filter(|_| !event.landing.has_source(click_params));
-    let credited = last.unwrap_or(&event.landing);
+    let credited = last.filter(|touch| counts(touch, rules.attribution.last_touch_days)).unwrap_or(&event.landing);
     let (source, click_ids) = read(credited, click_params);
+    let first = event.first.as_ref().filter(|touch| counts(touch, rules.attribution.first_touch_days));
     let agent = woothee::parser::Parser::new().parse(&request.user_agent);
     let category = agent.map(|agent| agent.category).filter(|category| *category != "UNKNOWN");
     NewVisit {
         id,
+        cookies: cookies(event, rules.clicks),
+        built_cookies: rules
+            .clicks
+            .built_cookies(credited.at, |param| click_ids.get(param).map(String::as_str))
+            .collect(),
         source,
         click_ids,
-        first_touch: event.first.as_ref().map(|first| {
+        first_touch: first.map(|first| {
             let (source, click_ids) = read(first, click_params);
             FirstTouch {
                 at: first.at,
@@ -40,6 +61,15 @@ pub fn of(id: String, event: &Event, click_params: &[String], request: &Request)
         bot: event.automated || category == Some("crawler"),
         device: category.map(str::to_owned),
     }
+}
+
+/// The platforms' own cookies, as the page had them; the first of a name counts.
+fn cookies(event: &Event, clicks: &Clicks) -> BTreeMap<String, String> {
+    let mut kept = BTreeMap::new();
+    for (name, value) in event.cookies.iter().filter(|(name, value)| clicks.is_cookie(name) && is_cookie_value(value)) {
+        kept.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    kept
 }
 
 fn read(arrival: &Arrival, click_params: &[String]) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
@@ -81,7 +111,16 @@ mod tests {
 
     fn visit(event: &Event, user_agent: &str) -> NewVisit {
         let request = Request { user_agent: user_agent.into(), country: None };
-        of("row".into(), event, &["gclid".to_owned()], &request)
+        let clicks = crate::groups::clicks().expect("the table");
+        of("row".into(), event, Rules { clicks: &clicks, attribution: &Attribution::default() }, &request)
+    }
+
+    /// A direct visit, so many days after an arrival with a source.
+    fn visit_after(days: i64, more: i64) -> NewVisit {
+        let mut event = event("https://a.example/", Some("https://a.example/?gclid=old"));
+        event.landing.at = 1 + days * DAY + more;
+        event.first = event.touch.clone();
+        visit(&event, CHROME)
     }
 
     #[test]
@@ -103,6 +142,57 @@ mod tests {
     fn a_source_of_its_own_goes_before_the_last_touch() {
         let visit = visit(&event("https://a.example/?gclid=own", Some("https://a.example/?gclid=old")), CHROME);
         assert_eq!(visit.click_ids.get("gclid").map(String::as_str), Some("own"));
+    }
+
+    #[test]
+    fn the_last_touch_is_credited_for_its_days_and_not_a_moment_longer() {
+        assert_eq!(visit_after(30, 0).click_ids.get("gclid").map(String::as_str), Some("old"));
+        let late = visit_after(30, 1);
+        assert!(late.click_ids.is_empty());
+        assert!(late.first_touch.is_some(), "the first touch has days of its own");
+    }
+
+    #[test]
+    fn the_first_touch_is_kept_for_its_days_and_not_a_moment_longer() {
+        assert!(visit_after(90, 0).first_touch.is_some());
+        assert!(visit_after(90, 1).first_touch.is_none());
+    }
+
+    #[test]
+    fn a_touch_that_seems_to_come_after_the_visit_counts() {
+        assert_eq!(visit_after(-1, 0).click_ids.get("gclid").map(String::as_str), Some("old"));
+    }
+
+    #[test]
+    fn of_the_page_s_cookies_those_of_platforms_are_kept_as_they_stand() {
+        let long = "x".repeat(1025);
+        let pairs = [
+            ("_fbp", "fb.1.1.2"),
+            ("_fbp", "later"),
+            ("session", "secret"),
+            ("_gac_UA-1", "1.2.A-b"),
+            ("_ga", &long),
+            ("_ttp", "a\u{e4}"),
+            ("_epik", ""),
+        ];
+        let cookies = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let visit = visit(&Event { cookies, ..event("https://a.example/", None) }, CHROME);
+        let kept: Vec<(&str, &str)> =
+            visit.cookies.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(kept, [("_fbp", "fb.1.1.2"), ("_gac_UA-1", "1.2.A-b")]);
+    }
+
+    #[test]
+    fn a_click_id_of_the_credited_arrival_makes_the_cookie_with_the_arrival_s_time() {
+        let built = |visit: NewVisit| visit.built_cookies.get("_fbc").cloned();
+        let mut own = event("https://a.example/?fbclid=IwAR-Own_1", Some("https://a.example/?fbclid=old"));
+        own.landing.at = 1_700_000_000_123;
+        assert_eq!(built(visit(&own, CHROME)).as_deref(), Some("fb.1.1700000000123.IwAR-Own_1"));
+        let mut direct = event("https://a.example/", Some("https://a.example/?fbclid=IwAR-Old_1"));
+        direct.landing.at = DAY;
+        assert_eq!(built(visit(&direct, CHROME)).as_deref(), Some("fb.1.1.IwAR-Old_1"));
+        direct.landing.at = 31 * DAY;
+        assert_eq!(built(visit(&direct, CHROME)), None, "what is not credited makes no cookie");
     }
 
     #[test]

@@ -188,6 +188,7 @@ fn visit_json(visit: Visit) -> Value {
         "referrer": visit.referrer,
         "source": source(&visit.source),
         "click_ids": visit.click_ids,
+        "cookies": visit.cookies,
         "first_touch": visit.first_touch.as_ref().map(first_touch_json),
         "country": visit.country,
         "device": visit.device,
@@ -223,7 +224,6 @@ fn click_json(click: ClickRow) -> Value {
     })
 }
 
-fn postback_json(app: &App, postback: PostbackRow) -> Value {
 fn link_json(link: LinkRow) -> Value {
     json!({
         "url": link.url,
@@ -237,6 +237,7 @@ fn link_json(link: LinkRow) -> Value {
     })
 }
 
+fn postback_json(app: &App, postback: PostbackRow) -> Value {
     json!({
         "raw": raw_text(app, &postback),
         "id": postback.id,

@@ -4,11 +4,13 @@ use super::cors::{cors, settings};
 use super::error::Error;
 use super::request::{self, address, country, header_text, network};
 use crate::app::{SharedApp, row_id};
+use crate::settings::SiteSettings;
 use crate::store::{Millis, ReceivedEvent};
 use crate::visit::{self, Request};
+use crate::visitor_cookie::{self, Asked};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use governor::clock::DefaultClock;
 use governor::state::keyed::DashMapStateStore;
@@ -38,8 +40,9 @@ pub async fn receive(
 ) -> Result<Response, Error> {
     let settings = settings(&app, &site_id).await?;
     let cors = cors(&settings, &headers)?;
-    let answer = match take(&app, &site_id, peer, &headers, body).await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+    let answer = match take(&app, &site_id, &settings, peer, &headers, body).await {
+        Ok(None) => StatusCode::NO_CONTENT.into_response(),
+        Ok(Some(cookie)) => (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response(),
         Err(error) => error.into_response(),
     };
     Ok((cors, answer).into_response())
@@ -54,7 +57,15 @@ fn mend_times(event: &mut Event, received_at: Millis) {
     }
 }
 
-async fn take(app: &SharedApp, site_id: &str, peer: SocketAddr, headers: &HeaderMap, body: Body) -> Result<(), Error> {
+/// Keeps the events, and answers the visitor's cookie where the page may have one.
+async fn take(
+    app: &SharedApp,
+    site_id: &str,
+    settings: &SiteSettings,
+    peer: SocketAddr,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Option<HeaderValue>, Error> {
     let key = (site_id.to_owned(), network(address(app, peer, headers)));
     if app.event_limiter.check_key(&key).is_err() {
         let limit = app.config.limits.events_per_minute;
@@ -68,7 +79,7 @@ async fn take(app: &SharedApp, site_id: &str, peer: SocketAddr, headers: &Header
         user_agent: header_text(headers, header::USER_AGENT).unwrap_or_default().to_owned(),
         country: country(app, peer, headers),
     };
-    let params = app.clicks.params();
+    let rules = visit::Rules { clicks: &app.clicks, attribution: &settings.attribution };
     let received_at = app.now();
     let mut events = Vec::new();
     let mut broken = Vec::new();
@@ -76,20 +87,42 @@ async fn take(app: &SharedApp, site_id: &str, peer: SocketAddr, headers: &Header
         match Event::from_line(line.trim()) {
             Ok(mut event) => {
                 mend_times(&mut event, received_at);
-                let visit = visit::of(row_id(), &event, &params, &request);
+                let visit = visit::of(row_id(), &event, rules, &request);
                 events.push(ReceivedEvent { id: row_id(), received_at, event, visit });
             }
             Err(error) => broken.push(format!("line {}: {error}", index + 1)),
         }
     }
     let kept = events.len();
+    let cookie = cookie(app, settings, headers, &events);
     if kept > 0 {
         app.store.receive_events(site_id, events).await?;
         metrics::counter!("tagwerk_events_total").increment(kept as u64);
     }
     match broken.as_slice() {
         [] if kept == 0 => Err(Error::Invalid("the body holds no event; send one a line, form-encoded".into())),
-        [] => Ok(()),
+        [] => Ok(cookie),
         [first, ..] => Err(Error::Refused(format!("{first}; {} of {} events were kept", kept, kept + broken.len()))),
     }
+}
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The visitor's cookie after the latest of these events; it is only sent by a tag that has the visitor's consent.
+fn cookie(
+    app: &SharedApp,
+    settings: &SiteSettings,
+    headers: &HeaderMap,
+    events: &[ReceivedEvent],
+) -> Option<HeaderValue> {
+    let latest = &events.iter().max_by_key(|received| received.event.at)?.event;
+    let asked = Asked {
+        fetch_site: header_text(headers, SEC_FETCH_SITE),
+        origin: header_text(headers, header::ORIGIN),
+        // Without listed origins the tag sends none, and the browser takes none from another origin.
+        credentials: !settings.origins.is_empty(),
+        cookies: headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok()).collect(),
+    };
+    let cookie = visitor_cookie::after(latest, &asked, &app.public_url, &app.clicks.params())?;
+    HeaderValue::try_from(cookie).ok()
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tagwerk_protocol::conversion::Conversion;
-use tagwerk_protocol::event::Event;
+use tagwerk_protocol::event::{Event, MAX_COOKIES};
 
 mod conversion_row;
 mod links;
@@ -90,6 +90,10 @@ pub struct NewVisit {
     pub source: BTreeMap<String, String>,
     /// Ad click ids of that arrival.
     pub click_ids: BTreeMap<String, String>,
+    /// The ad platforms' own cookies in the page. What later events of the visit tell is added; what is known stays.
+    pub cookies: BTreeMap<String, String>,
+    /// Cookies made of the ad click ids; those in the page go before them, whenever they are told.
+    pub built_cookies: BTreeMap<String, String>,
     /// The first arrival of this visitor that is known, with source and click ids.
     pub first_touch: Option<FirstTouch>,
     /// Two letters, where a proxy tells.
@@ -98,6 +102,17 @@ pub struct NewVisit {
     pub device: Option<String>,
     /// Whether the user agent is a known bot, or the browser is driven by a program.
     pub bot: bool,
+}
+
+/// Adds the cookies that are not known yet, up to [`MAX_COOKIES`] in all; whether any was.
+pub fn add_cookies(known: &mut BTreeMap<String, String>, more: &BTreeMap<String, String>) -> bool {
+    let before = known.len();
+    for (name, value) in more {
+        if known.len() < MAX_COOKIES {
+            known.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    known.len() > before
 }
 
 /// How a visitor first came.
@@ -252,6 +267,8 @@ pub struct Visit {
     pub source: BTreeMap<String, String>,
     /// Ad click ids.
     pub click_ids: BTreeMap<String, String>,
+    /// The ad platforms' own cookies, and where the page had none, those made of the ad click ids.
+    pub cookies: BTreeMap<String, String>,
     /// How this visitor first came.
     pub first_touch: Option<FirstTouch>,
     /// Two letters.

@@ -79,7 +79,7 @@ fn printed_code(server: &Server, line: &str) -> String {
 async fn without_a_session_every_page_leads_to_the_form() {
     let server = Server::start().await;
     let mut browser = Browser::new(&server);
-    for cookie in ["", "__Host-tagwerk=nonsense", "tagwerk="] {
+    for cookie in ["", "__Host-tagwerk=nonsense", "tagwerk-session=", "tagwerk=visit"] {
         browser.cookie = cookie.into();
         for path in ["/".to_owned(), format!("/sites/{}", server.site_id), format!("/sites/{}/visits", server.site_id)]
         {

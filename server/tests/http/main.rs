@@ -14,3 +14,4 @@ mod scan;
 mod server;
 mod settings;
 mod start;
+mod visitor;

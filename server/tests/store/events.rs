@@ -2,7 +2,7 @@
 
 use crate::given::{NOW, VISITED, click, id, newest, outbound, page_view, send, site, visit};
 use std::collections::BTreeMap;
-use tagwerk_server::store::{FirstTouch, SharedStore};
+use tagwerk_server::store::{FirstTouch, ReceivedEvent, SharedStore};
 use tokio::task::JoinSet;
 
 pub(crate) async fn a_known_event_id_changes_nothing(store: SharedStore) {
@@ -51,6 +51,46 @@ pub(crate) async fn an_event_keeps_everything_it_said(store: SharedStore) {
     assert_eq!(kept.click_id.as_deref(), Some(click_id.as_str()));
     assert_eq!(kept.attributes, BTreeMap::from([("value".into(), "1.50".into())]), "the first of a name counts");
     assert_eq!(store.clicks(&site_id, newest()).await.expect("read").items, [], "it opened no link");
+}
+
+/// A page view of this visit that tells these cookies.
+fn with_cookies(number: u64, pairs: &[(&str, &str)]) -> ReceivedEvent {
+    let mut view = page_view(&visit(number));
+    view.event.event_id = id();
+    view.visit.cookies = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    view
+}
+
+async fn cookies(store: &SharedStore, site_id: &str) -> Vec<(String, String)> {
+    store.visits(site_id, newest()).await.expect("read").items.remove(0).cookies.into_iter().collect()
+}
+
+pub(crate) async fn a_visit_s_cookies_are_added_to_and_never_overwritten(store: SharedStore) {
+    let site_id = site(&store).await;
+    send(&store, &site_id, vec![with_cookies(1, &[("_fbp", "first")])]).await;
+    let more = [with_cookies(1, &[("_fbp", "forged"), ("_ga", "added")]), with_cookies(1, &[])];
+    send(&store, &site_id, more.to_vec()).await;
+    assert_eq!(cookies(&store, &site_id).await, [("_fbp".into(), "first".into()), ("_ga".into(), "added".into())]);
+}
+
+pub(crate) async fn a_cookie_of_the_page_goes_before_one_that_was_built(store: SharedStore) {
+    let site_id = site(&store).await;
+    let mut first = with_cookies(1, &[]);
+    first.visit.built_cookies = BTreeMap::from([("_fbc".into(), "fb.1.5.built".into())]);
+    send(&store, &site_id, vec![first]).await;
+    assert_eq!(cookies(&store, &site_id).await, [("_fbc".into(), "fb.1.5.built".into())]);
+    send(&store, &site_id, vec![with_cookies(1, &[("_fbc", "fb.1.6.own")])]).await;
+    assert_eq!(cookies(&store, &site_id).await, [("_fbc".into(), "fb.1.6.own".into())]);
+}
+
+pub(crate) async fn a_visit_keeps_a_bounded_number_of_cookies(store: SharedStore) {
+    let site_id = site(&store).await;
+    for part in 0..3 {
+        let names: Vec<String> = (0..40).map(|number| format!("_gac_{part}_{number}")).collect();
+        let pairs: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+        send(&store, &site_id, vec![with_cookies(1, &pairs)]).await;
+    }
+    assert_eq!(cookies(&store, &site_id).await.len(), 50);
 }
 
 pub(crate) async fn a_visit_is_written_once_and_never_again(store: SharedStore) {

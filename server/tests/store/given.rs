@@ -103,6 +103,8 @@ fn received(event: Event) -> ReceivedEvent {
             id: id(),
             source: pair("utm_source", "news"),
             click_ids: pair("gclid", "CjwK"),
+            cookies: BTreeMap::new(),
+            built_cookies: BTreeMap::new(),
             first_touch: None,
             country: Some("DE".into()),
             device: Some("pc".into()),

@@ -25,6 +25,9 @@ macro_rules! conformance {
             an_event_keeps_everything_it_said,
             a_visit_is_written_once_and_never_again,
             a_visit_tells_where_it_came_from,
+            a_visit_s_cookies_are_added_to_and_never_overwritten,
+            a_cookie_of_the_page_goes_before_one_that_was_built,
+            a_visit_keeps_a_bounded_number_of_cookies,
             a_click_is_kept_once_with_its_link,
             the_events_of_one_request_are_taken_all_or_none,
             a_write_that_fails_takes_no_other_with_it,
@@ -82,9 +85,6 @@ macro_rules! conformance {
             what_was_answered_can_be_read_at_once,
             the_check_says_that_writing_works,
         ]);
-        conformance!($open, sites: [
-            a_site_is_found_by_either_id,
-            sites_are_listed_oldest_first,
         conformance!($open, links: [
             what_was_found_out_about_a_link_is_kept_whole,
             a_new_answer_takes_the_place_of_the_one_before,
@@ -92,6 +92,9 @@ macro_rules! conformance {
             a_site_s_links_are_its_own,
             links_are_read_in_parts,
         ]);
+        conformance!($open, sites: [
+            a_site_is_found_by_either_id,
+            sites_are_listed_oldest_first,
             a_site_id_is_given_once,
             settings_are_replaced_only_if_nobody_was_faster,
         ]);

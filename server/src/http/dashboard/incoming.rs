@@ -307,6 +307,7 @@ mod tests {
             referrer: None,
             source: BTreeMap::from([("utm_source".into(), "google".into())]),
             click_ids: BTreeMap::new(),
+            cookies: BTreeMap::new(),
             first_touch: None,
             country: Some("DE".into()),
             device: Some("pc".into()),

@@ -5,7 +5,8 @@ use url::{Host, Url};
 
 /// Accepted by browsers only with `Secure`, without `Domain` and for the whole host: nobody else can set it.
 const HOST_COOKIE: &str = "__Host-tagwerk";
-const PLAIN_COOKIE: &str = "tagwerk";
+// Not `tagwerk`: that one is the visitor's.
+const PLAIN_COOKIE: &str = "tagwerk-session";
 
 /// The cookies that a session goes by, for a server that is reached by this URL.
 ///
@@ -72,7 +73,7 @@ mod tests {
 
     #[test]
     fn over_plain_http_on_another_host_it_is_not_secure_since_it_would_be_refused() {
-        assert_eq!(set_for("http://t.example"), ["tagwerk=S; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"]);
+        assert_eq!(set_for("http://t.example"), ["tagwerk-session=S; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"]);
     }
 
     #[test]
@@ -80,7 +81,7 @@ mod tests {
         for url in ["http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:1"] {
             assert_eq!(set_for(url).len(), 2, "{url}");
         }
-        for sent in ["__Host-tagwerk=S", "a=b; tagwerk=S"] {
+        for sent in ["__Host-tagwerk=S", "a=b; tagwerk-session=S"] {
             let mut headers = HeaderMap::new();
             headers.insert(header::COOKIE, HeaderValue::from_static(sent));
             assert_eq!(get(&headers, "http://127.0.0.1:8080"), Some("S"), "{sent}");
@@ -90,7 +91,7 @@ mod tests {
     #[test]
     fn over_https_a_plain_cookie_that_a_neighbour_may_have_set_counts_for_nothing() {
         let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, HeaderValue::from_static("tagwerk=S; x__Host-tagwerk=S"));
+        headers.insert(header::COOKIE, HeaderValue::from_static("tagwerk-session=S; x__Host-tagwerk=S"));
         assert_eq!(get(&headers, "https://t.example"), None);
     }
 }

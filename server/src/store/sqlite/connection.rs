@@ -19,6 +19,7 @@ fn migrations() -> Migrations<'static> {
     Migrations::new(vec![
         M::up(include_str!("migrations/0001_init.sql")),
         M::up(include_str!("migrations/0002_links.sql")),
+        M::up(include_str!("migrations/0003_cookies.sql")),
     ])
 }
 

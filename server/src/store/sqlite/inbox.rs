@@ -2,9 +2,9 @@
 
 use super::attributions::{click_reported, visit_reported};
 use super::failure::Failure;
-use super::rows::json;
+use super::rows::{from_json, json};
 use super::{Sqlite, conversions};
-use crate::store::{Inbox, PostbackOutcome, PostbackState, ReceivedEvent, ReceivedPostback, StoreError};
+use crate::store::{Inbox, PostbackOutcome, PostbackState, ReceivedEvent, ReceivedPostback, StoreError, add_cookies};
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,8 @@ fn take_events(connection: &Connection, site_id: &str, events: &[ReceivedEvent])
         }
         if keep_visit(connection, site_id, received)? {
             visits.insert(received.event.visit_id.as_str());
+        } else {
+            keep_cookies(connection, site_id, received)?;
         }
         if let (Some(click_id), Some(click)) = (&received.event.click_id, &received.event.click)
             && keep_click(connection, site_id, received, click_id, click)?
@@ -76,15 +78,33 @@ fn keep_event(connection: &Connection, site_id: &str, received: &ReceivedEvent) 
     Ok(kept > 0)
 }
 
-/// Whether the visit is new; one that is known stays as it is.
+/// Adds the cookies that a known visit has not told yet: platforms set theirs after the first event.
+fn keep_cookies(connection: &Connection, site_id: &str, received: &ReceivedEvent) -> Result<(), Failure> {
+    if received.visit.cookies.is_empty() {
+        return Ok(());
+    }
+    let visit_id = received.event.visit_id.as_str();
+    let mut statement = connection.prepare_cached("SELECT cookies FROM visits WHERE site_id = ? AND visit_id = ?")?;
+    let mut rows = statement.query(params![site_id, visit_id])?;
+    let Some(row) = rows.next()? else { return Ok(()) };
+    let mut known: BTreeMap<String, String> = from_json(row, "cookies")?;
+    if add_cookies(&mut known, &received.visit.cookies) {
+        connection
+            .prepare_cached("UPDATE visits SET cookies = ? WHERE site_id = ? AND visit_id = ?")?
+            .execute(params![json(&known)?, site_id, visit_id])?;
+    }
+    Ok(())
+}
+
+/// Whether the visit is new; one that is known stays as it is, but for its cookies.
 fn keep_visit(connection: &Connection, site_id: &str, received: &ReceivedEvent) -> Result<bool, Failure> {
     let (event, visit) = (&received.event, &received.visit);
     let referrer = Some(&event.landing.referrer).filter(|referrer| !referrer.is_empty());
     let kept = connection
         .prepare_cached(
             "INSERT INTO visits (site_id, id, visit_id, visitor_id, at, received_at, landing_page, referrer, source,
-                                 click_ids, first_touch, country, device, bot)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site_id, visit_id) DO NOTHING",
+                                 click_ids, cookies, built_cookies, first_touch, country, device, bot)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site_id, visit_id) DO NOTHING",
         )?
         .execute(params![
             site_id,
@@ -97,6 +117,8 @@ fn keep_visit(connection: &Connection, site_id: &str, received: &ReceivedEvent) 
             referrer,
             json(&visit.source)?,
             json(&visit.click_ids)?,
+            json(&visit.cookies)?,
+            json(&visit.built_cookies)?,
             visit.first_touch.as_ref().map(json).transpose()?,
             visit.country,
             visit.device,

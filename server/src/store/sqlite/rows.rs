@@ -5,6 +5,7 @@ use crate::attribution::{Attribution, State};
 use crate::store::{ClickRow, ConversionRow, EventRow, LinkRow, PostbackRow, Visit};
 use rusqlite::Row;
 use serde::{Serialize, de::DeserializeOwned};
+use std::collections::BTreeMap;
 use tagwerk_protocol::conversion::{Amounts, Conversion, TransactionType};
 use tagwerk_protocol::money::{Amount, Currency};
 
@@ -14,7 +15,7 @@ pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Failure> 
 }
 
 /// Reads JSON text; a column that is null gives the empty value.
-fn from_json<T: DeserializeOwned + Default>(row: &Row<'_>, column: &str) -> Result<T, Failure> {
+pub(super) fn from_json<T: DeserializeOwned + Default>(row: &Row<'_>, column: &str) -> Result<T, Failure> {
     match row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)? {
         Some(text) => Ok(serde_json::from_str(text)?),
         None => Ok(T::default()),
@@ -50,7 +51,10 @@ pub(super) fn transaction_type(row: &Row<'_>) -> Result<TransactionType, Failure
 }
 
 pub(super) fn visit(row: &Row<'_>) -> Result<Visit, Failure> {
+    let mut cookies: BTreeMap<String, String> = from_json(row, "built_cookies")?;
+    cookies.extend(from_json::<BTreeMap<_, _>>(row, "cookies")?);
     Ok(Visit {
+        cookies,
         visit_id: row.get("visit_id")?,
         visitor_id: row.get("visitor_id")?,
         at: row.get("at")?,
@@ -94,10 +98,6 @@ pub(super) fn click(row: &Row<'_>) -> Result<ClickRow, Failure> {
     })
 }
 
-pub(super) fn postback(row: &Row<'_>) -> Result<PostbackRow, Failure> {
-    Ok(PostbackRow {
-        id: row.get("id")?,
-        received_at: row.get("received_at")?,
 pub(super) fn link(row: &Row<'_>) -> Result<LinkRow, Failure> {
     Ok(LinkRow {
         id: row.get("id")?,
@@ -113,6 +113,10 @@ pub(super) fn link(row: &Row<'_>) -> Result<LinkRow, Failure> {
     })
 }
 
+pub(super) fn postback(row: &Row<'_>) -> Result<PostbackRow, Failure> {
+    Ok(PostbackRow {
+        id: row.get("id")?,
+        received_at: row.get("received_at")?,
         group: row.get("tracking_group")?,
         channel: row.get("channel")?,
         state: row.get("state")?,
