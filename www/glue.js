@@ -40,7 +40,8 @@ export const join = (shim) => {
   let offered = [];
 
   const prevented = (made) => {
-    offered = [...offered.slice(-9), [Date.now(), ...made]];
+    // An address given out with somebody else's sub-id cannot be told from any other use of it.
+    if (!made[0].foreign || made[2] != "script") offered = [...offered.slice(-9), [Date.now(), ...made]];
   };
 
   const leave = (is) => {
@@ -49,7 +50,8 @@ export const join = (shim) => {
       shim.pending.splice(shim.pending.indexOf(click), 1);
       prevented(click.slice(1));
     });
-    const gone = offered.filter(is).slice(-1);
+    // A click that was not prevented speaks for itself.
+    const gone = offered.filter((made) => is(made) && !shim.pending.some(([, { id }]) => id == made[1].id)).slice(-1);
     if (!gone[0]) return;
     offered = [];
     count(...gone[0].slice(1));
@@ -74,10 +76,7 @@ export const join = (shim) => {
       const opened = open.apply(this, args);
       // A window that may not know its opener is not handed out.
       if (found && (opened || /no(opener|referrer)/.test(args[2]))) {
-        guard(() => {
-          offered = offered.filter(([, { id }]) => id != found.id);
-          count(found, "", "script");
-        });
+        guard(() => count(found, "", "script"));
       }
       return opened;
     };
@@ -101,7 +100,10 @@ export const join = (shim) => {
       own[0].setAttribute(own[1], found.href);
     }
     const token = [...form.elements].some(({ value }) => ("" + value).includes(TOKEN));
-    return found || (token && (granted() || setting("decorate_without")) && { id: mint(), href: action, group: "" });
+    if (found || !token || !(granted() || setting("decorate_without"))) return found;
+    const id = mint();
+    shim.minted.add(id);
+    return { id, href: action, group: "" };
   };
 
   on(window, "submit", (event) => {

@@ -305,8 +305,9 @@ if (!stub.loaded) {
   };
 
   const count = ({ id, href, group, foreign }, label, how) => {
+    // What was used up has been counted.
+    if (!foreign && !minted.delete(id)) return;
     view();
-    minted.delete(id);
     tell(id, "OutboundClick", { click_id: id, group, href, label, how: wasm ? how : "early", foreign });
   };
 

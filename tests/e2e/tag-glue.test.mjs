@@ -187,6 +187,35 @@ describe('the glue', () => {
     assert.equal(event['attribute.email_sha256'], undefined);
   });
 
+  it('a link whose address the page had decorated is counted once, as the click it was', async () => {
+    await open();
+    await shop.visit(`<a id="offer" href="#">Buy the course</a><script>
+      offer.addEventListener('click', () => (offer.href = tagwerk('decorate', '${OFFER}')));
+    </script>`);
+    const { visit_id } = await shop.inspect();
+    // The capture listener sees a link to nowhere; by the time it is followed it leads to the offer.
+    await shop.page.click('#offer');
+    const [address] = await shop.destinations(1);
+    await shop.visit(LINK);
+    await shop.settled();
+    const events = collector.events('OutboundClick', visit_id);
+    assert.deepEqual(events.map((event) => event.click_id), [new URL(address).searchParams.get('cid')]);
+  });
+
+  it('a link that carries a decorated address is told with its text', async () => {
+    await open();
+    await shop.visit('<a id="offer" target="_blank">Buy the course</a>');
+    const { visit_id } = await shop.inspect();
+    await shop.page.evaluate((offer) => (document.getElementById('offer').href = tagwerk('decorate', offer)), OFFER);
+    await shop.page.click('#offer');
+    await shop.destinations(1);
+    await shop.settled();
+    const [event, ...others] = collector.events('OutboundClick', visit_id);
+    assert.deepEqual(others, []);
+    assert.equal(event.label, 'Buy the course');
+    assert.equal(event.how, 'left');
+  });
+
   describe('cloaked links', () => {
     const GO = 'http://shop.example/go/x';
     const BODY = '<a id="offer" target="_blank" href="/go/x#top">Buy</a><a id="other" href="/about">About</a><a href="/go/x">Again</a><a href="/go/y?a=1">query</a><a href="http://elsewhere.example/go/z">else</a>';
