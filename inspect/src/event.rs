@@ -22,12 +22,12 @@ pub fn events(facts: &Facts, since: f64) -> (Vec<Event>, Vec<String>) {
                     row.state = State::InFlight;
                 }
                 events.retain(|known| known.event_id != row.event_id);
-                events.push(row);
+                let after = events.partition_point(|known| known.at <= row.at);
+                events.insert(after, row);
             }
             Err(error) => problems.push(format!("an event's line does not read: {error}")),
         }
     }
-    events.sort_by(|one, other| one.at.total_cmp(&other.at));
     (events, problems)
 }
 

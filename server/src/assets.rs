@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use std::io::Write;
+use std::sync::OnceLock;
 
 mod built {
     include!(concat!(env!("OUT_DIR"), "/tag.rs"));
@@ -40,14 +41,23 @@ impl Asset {
     }
 }
 
+/// An asset that few ask for: it is compressed when somebody first does, so that every start is the quicker for it.
+#[derive(Debug)]
+struct Rare {
+    name: String,
+    content_type: &'static str,
+    plain: &'static [u8],
+    asset: OnceLock<Option<Asset>>,
+}
+
 /// The built tag.
 #[derive(Debug)]
 pub struct Assets {
     shim: String,
     glue: (String, Asset),
     wasm: (String, Asset),
-    inspect: (String, Asset),
-    inspect_wasm: (String, Asset),
+    inspect: Rare,
+    inspect_wasm: Rare,
 }
 
 impl Assets {
@@ -67,23 +77,33 @@ impl Assets {
         }
         const JS: (&str, &str) = ("js", "text/javascript; charset=utf-8");
         const WASM: (&str, &str) = ("wasm", "application/wasm");
-        let named = |stem: &str, (ending, content_type), bytes: &[u8]| {
+        let name = |stem: &str, ending: &str, bytes: &[u8]| format!("{stem}.{}.{ending}", hash(bytes));
+        let named = |(ending, content_type), bytes: &[u8]| {
             let asset = Asset::new(content_type, bytes.to_vec()).map_err(|error| error.to_string())?;
-            Ok::<_, String>((format!("{stem}.{}.{ending}", hash(bytes)), asset))
+            Ok::<_, String>((name("tag", ending, bytes), asset))
+        };
+        let rare = |(ending, content_type), plain: &'static [u8]| Rare {
+            name: name("inspect", ending, plain),
+            content_type,
+            plain,
+            asset: OnceLock::new(),
         };
         Ok(Self {
             shim,
-            glue: named("tag", JS, glue)?,
-            wasm: named("tag", WASM, wasm)?,
-            inspect: named("inspect", JS, inspect)?,
-            inspect_wasm: named("inspect", WASM, inspect_wasm)?,
+            glue: named(JS, glue)?,
+            wasm: named(WASM, wasm)?,
+            inspect: rare(JS, inspect),
+            inspect_wasm: rare(WASM, inspect_wasm),
         })
     }
 
     /// The asset of that name.
     pub fn get(&self, name: &str) -> Option<&Asset> {
-        let all = [&self.glue, &self.wasm, &self.inspect, &self.inspect_wasm];
-        all.into_iter().find(|(known, _)| known == name).map(|(_, asset)| asset)
+        let ready = [&self.glue, &self.wasm].into_iter().find(|(known, _)| known == name).map(|(_, asset)| asset);
+        ready.or_else(|| {
+            let rare = [&self.inspect, &self.inspect_wasm].into_iter().find(|rare| rare.name == name)?;
+            rare.asset.get_or_init(|| Asset::new(rare.content_type, rare.plain.to_vec()).ok()).as_ref()
+        })
     }
 
     /// The name of the JavaScript glue.
@@ -98,12 +118,12 @@ impl Assets {
 
     /// The name of the inspection module's JavaScript.
     pub fn inspect(&self) -> &str {
-        &self.inspect.0
+        &self.inspect.name
     }
 
     /// The name of the inspection module's WebAssembly.
     pub fn inspect_wasm(&self) -> &str {
-        &self.inspect_wasm.0
+        &self.inspect_wasm.name
     }
 
     /// The shim with a site's settings in it.
