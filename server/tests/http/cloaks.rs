@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -133,7 +133,10 @@ pub(crate) fn endless_page() -> (String, JoinHandle<()>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let link = format!("http://{}/go/endless", listener.local_addr().expect("an address"));
     let task = tokio::task::spawn_blocking(move || {
-        let (mut reader, _) = listener.accept().expect("somebody asks");
+        let (mut reader, _) = listener.accept().expect("somebody connects");
+        // An answer before the question would be none.
+        let mut question = BufReader::new(&reader).lines();
+        question.find(|line| line.as_ref().is_ok_and(String::is_empty)).expect("a question").expect("readable");
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n";
         let mut more = reader.write_all(head.as_bytes());
         while more.is_ok() {
