@@ -71,16 +71,31 @@ async function buildTag(say) {
 async function module(name, say) {
   const file = name.replace('-', '_');
   say(`compiling ${name} to WebAssembly`);
+  await bind(await compile(name), pkg, file);
+  say(`making ${name} small`);
+  const small = join(root, 'target', `${file}.small.wasm`);
+  await optimize(join(pkg, `${file}_bg.wasm`), small);
+  return readFileSync(small);
+}
+
+/** The module of a package as rustc leaves it, in the profile that visitors get. */
+export async function compile(name) {
   // Not by `wasm-pack build`, which makes the rlib that the tests link as well: beside an rlib nothing is optimized across
   // crates, and that is half of the bytes.
   await run('cargo', ['rustc', '-p', name, '--lib', '--profile', 'tag', '--target', 'wasm32-unknown-unknown', '--crate-type', 'cdylib']);
-  const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
-  await run('wasm-bindgen', ['--target', 'web', '--no-typescript', '--out-dir', pkg, '--out-name', file, join(target, 'wasm32-unknown-unknown', 'tag', `${file}.wasm`)]);
-  say(`making ${name} small`);
-  const small = join(root, 'target', `${file}.small.wasm`);
+  return join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'wasm32-unknown-unknown', 'tag', `${name.replace('-', '_')}.wasm`);
+}
+
+/** Gives a module its glue: `<file>.js` and `<file>_bg.wasm` in a folder. */
+export function bind(path, folder, file) {
+  return run('wasm-bindgen', ['--target', 'web', '--no-typescript', '--out-dir', folder, '--out-name', file, path]);
+}
+
+/** Makes a module small; with `names` its functions keep their names. */
+export function optimize(from, to, { names = false } = {}) {
   const optimizer = join(root, 'node_modules', 'binaryen', 'bin', 'wasm-opt');
-  await run(process.execPath, [optimizer, '-Oz', '--converge', '--strip-producers', '--strip-target-features', ...FEATURES.map((name) => `--enable-${name}`), join(pkg, `${file}_bg.wasm`), '-o', small]);
-  return readFileSync(small);
+  const features = FEATURES.map((name) => `--enable-${name}`);
+  return run(process.execPath, [optimizer, '-Oz', '--converge', '--strip-producers', '--strip-target-features', ...features, ...(names ? ['-g'] : []), from, '-o', to]);
 }
 
 async function minify(entries) {
