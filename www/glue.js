@@ -106,14 +106,14 @@ export const join = (shim) => {
     return { id, href: action, group: "" };
   };
 
-  on(window, "submit", (event) => {
+  const submit = (event) => {
     const found = formOf(event.target, event.submitter);
     sending = [event.target, found];
     const button = event.submitter || event.target;
     if (found) use(event, found, label(button.textContent ? button : { textContent: button.value }), "form");
-  });
+  };
 
-  on(window, "formdata", ({ target, formData }) => {
+  const formdata = ({ target, formData }) => {
     let found = sending[1];
     if (sending[0] != target) {
       // Sent by a script: no listener is asked.
@@ -133,7 +133,20 @@ export const join = (shim) => {
     // A field of that name is as good as a parameter of a link: somebody else's stays where the site says so.
     if (present) Object.assign(found, plan(found.href.replace(found.id, encodeURIComponent(present)), target));
     if (!found.foreign) formData.set(sub, found.id);
-  });
+  };
+
+  const roots = new WeakSet();
+  const hear = (root) => {
+    if (roots.has(root)) return;
+    roots.add(root);
+    on(root, "submit", submit);
+    on(root, "formdata", formdata);
+  };
+  hear(window);
+  // Neither event leaves a shadow root; whoever sends a form in one has been there before.
+  for (const type of ["focusin", "pointerdown"]) {
+    on(window, type, (event) => event.composedPath().filter((node) => node instanceof ShadowRoot).forEach(hear));
+  }
 
   // --- pages that change or come back ---------------------------------------------------------------------------
 
@@ -207,7 +220,8 @@ export const join = (shim) => {
     layer.push = function (...entries) {
       const length = push.apply(this, entries);
       entries.forEach(read);
-      guard(judge);
+      // The next entry may be a region's own default.
+      setTimeout(() => guard(judge));
       return length;
     };
   }

@@ -10,6 +10,7 @@ if (!stub.loaded) {
   const setting = (name) => settings.get(name) || "";
   // Each [name, sub-id, hosts, paths].
   const groups = settings.getAll("group").map((group) => group.split("|"));
+  const own = [location.hostname, ...setting("own").split(",")];
   const telling = RegExp("^(utm_.+|" + setting("clicks").replace(/,/g, "|") + ")$", "i");
 
   const MEMORY = "tagwerk";
@@ -106,7 +107,7 @@ if (!stub.loaded) {
       });
       host = new URL(document.referrer).hostname;
     });
-    return [params, host == location.hostname ? "" : host];
+    return [params, own.includes(host) ? "" : host];
   };
 
   // Continues the stored visit if it is less than 30 minutes old, unless this arrival has another source. A page that
@@ -166,11 +167,11 @@ if (!stub.loaded) {
   const tell = (event_id, name, more) => {
     const page = address();
     const at = Date.now();
-    send(new URLSearchParams({ event_id, name, at, page, automated, ...more }) + "&" + record + (glue ? glue.cookies() : ""));
+    send(new URLSearchParams({ event_id, name, at, page, automated, ...more }) + "&" + record + (glue && granted() ? glue.cookies() : ""));
     if (granted()) told.push([event_id, name, more]);
   };
 
-  const lines = (text) => text.split("\n").filter(Boolean);
+  const lines = (text) => text.match(/.+/g) || [];
 
   const send = (line) => {
     if (granted()) {
@@ -190,7 +191,7 @@ if (!stub.loaded) {
     const done = (status) => {
       answers.push([body, status]);
       if (!status) navigator.sendBeacon(url, body);
-      else if (status < 500 && status != 429) remember(OUTBOX, lines(recall(OUTBOX)).filter((line) => !lines(body).includes(line)).join("\n"));
+      else if (status < 500 && status != 429) remember(OUTBOX, lines(recall(OUTBOX)).filter((line) => !body.includes(line)).join("\n"));
       // The answer may have set the cookie that was just removed.
       if (!granted()) forget();
     };
@@ -412,7 +413,7 @@ if (!stub.loaded) {
       left = granted() ? recall(OUTBOX) : "";
       decide();
       begun = true;
-      if (agreed == "denied") consent("denied");
+      if (said) consent(agreed);
       for (const type of "pointerover focusin pointerdown keydown contextmenu click auxclick".split(" ")) {
         addEventListener(type, on, true);
       }
@@ -422,7 +423,7 @@ if (!stub.loaded) {
           if (glue) glue.hide();
           view();
           // Another page may have begun a visit of its own meanwhile.
-          if (recall(MEMORY).includes(record.get("visit_id"))) {
+          if (granted() && recall(MEMORY).includes(record.get("visit_id"))) {
             record.set("seen", Date.now());
             keep();
           }
@@ -438,9 +439,7 @@ if (!stub.loaded) {
   window.tagwerk = tagwerk;
   guard(() => {
     // Only while the script runs does the document know it; a module or a tag manager leaves only its element.
-    const own = '[src*="' + setting("site_id") + '"]';
-    const current = document.currentScript;
-    const script = current && current.matches(own) ? current : document.querySelector("script" + own);
+    const script = [document.currentScript, ...document.scripts].find((script) => script && script.src.includes(setting("site_id")));
     if (script) origin = new URL(script.src).origin;
   });
   if (document.prerendering) document.addEventListener("prerenderingchange", begin, { once: true });

@@ -187,6 +187,52 @@ describe('the glue', () => {
     assert.equal(event['attribute.email_sha256'], undefined);
   });
 
+  it('a form in an open shadow root is decorated and counted', async () => {
+    await open();
+    await shop.visit(`<div id="host"></div><script>
+      host.attachShadow({ mode: 'open' }).innerHTML = '<form action="${OFFER}" target="_blank"><input name="q" value="1"><button>Order</button></form>';
+    </script>`);
+    const { visit_id } = await shop.inspect();
+    await shop.page.click('#host button');
+    const [address] = await shop.destinations(1);
+    await shop.settled();
+    const [event, ...others] = collector.events('OutboundClick', visit_id);
+    assert.deepEqual(others, []);
+    assert.equal(address, `${OFFER}?q=1&cid=${event.click_id}`);
+    assert.deepEqual([event.how, event.label], ['form', 'Order']);
+  });
+
+  it('cookies are not read before consent', async () => {
+    collector.settings = { consent: 'required', cookies: '_fbp' };
+    await open({ init: () => {
+      window.reads = 0;
+      const { get, set } = Object.getOwnPropertyDescriptor(Document.prototype, 'cookie');
+      Object.defineProperty(document, 'cookie', { get: () => (window.reads++, get.call(document)), set: (text) => set.call(document, text) });
+    } });
+    await shop.visit(LINK);
+    await trigger('Early');
+    assert.equal(await shop.page.evaluate(() => window.reads), 0);
+    await shop.page.evaluate(() => tagwerk('consent', 'granted'));
+    assert.ok(await shop.page.evaluate(() => window.reads) > 0);
+  });
+
+  it('a page of another host of the site\'s own is no source', async () => {
+    collector.settings = { own: 'blog.shop.example,shop.example' };
+    await open();
+    await shop.visit(LINK, { url: `${PAGE}?gclid=X`, referer: 'http://ads.example/' });
+    const { visit_id } = await shop.inspect();
+    await shop.visit(LINK, { referer: 'http://blog.shop.example/' });
+    assert.equal((await shop.inspect()).visit_id, visit_id);
+    await shop.visit(LINK, { referer: 'http://news.example/' });
+    assert.notEqual((await shop.inspect()).visit_id, visit_id);
+  });
+
+  it('whatever is not a yes is a no, in the queue too', async () => {
+    await open();
+    await shop.visit(LINK, { head: `<script>window.tagwerk = { q: [['consent', 'maybe']] }</script><script async src="${collector.script}"></script>` });
+    assert.equal((await shop.inspect()).consent, 'denied');
+  });
+
   it('a link whose address the page had decorated is counted once, as the click it was', async () => {
     await open();
     await shop.visit(`<a id="offer" href="#">Buy the course</a><script>
