@@ -118,12 +118,10 @@ fn is_function(name: &str) -> bool {
     name.split('.').all(is_name)
 }
 
-/// Whether this can be an event's name in a call's text, which its separators end.
+/// Whether this can be an event's name in a call's text, whose list of events is read like a form.
 fn is_event(name: &str) -> bool {
-    !name.is_empty()
-        && name != OTHERS
-        && name.len() <= MAX_WORD
-        && name.chars().all(|c| c.is_ascii_graphic() && c != ',' && c != '=')
+    let fits = |c: char| c.is_ascii_graphic() && !",=&+%".contains(c);
+    !name.is_empty() && name != OTHERS && name.len() <= MAX_WORD && name.chars().all(fits)
 }
 
 /// What looks like a placeholder must be one.
@@ -212,7 +210,8 @@ impl Pixels {
             }
             Some(Id::Event) if ids.is_empty() => Err("takes an id for each event".to_owned()),
             Some(Id::Event) if !ids.keys().all(|name| is_event(name)) => {
-                Err("takes an id for each event, under the event's name without spaces, commas and `=`".to_owned())
+                Err("takes an id for each event, under its name: ASCII without spaces and without any of ,=&+%"
+                    .to_owned())
             }
             Some(_) => match ids.values().find(|id| !fits(id)) {
                 Some(id) => Err(format!("\"{id}\" must be letters, digits and -_/., {MAX_WORD} at most")),
@@ -336,7 +335,8 @@ template = ["custom", "{event}"]
         let calls = pixels.calls(&["p".into()], &BTreeMap::from([("p".into(), given)]));
         assert_eq!(calls, [r#"q Lead=Lead [{"id":"tw-a-b"}]"#, r#"q OutboundClick=OutboundClick [{"id":15481652}]"#]);
         assert!(pixels.calls(&["p".into()], &BTreeMap::new()).is_empty());
-        for wrong in [ids(&[]), ids(&[("*", "1")]), ids(&[("A b", "1")]), ids(&[("Lead", "\"]")])] {
+        for wrong in [ids(&[]), ids(&[("*", "1")]), ids(&[("A b", "1")]), ids(&[("A&b", "1")]), ids(&[("Lead", "\"]")])]
+        {
             assert!(pixels.check_ids("p", &wrong).is_err(), "{wrong:?}");
         }
     }

@@ -114,7 +114,7 @@ impl TagSettings {
         put(field::GLUE, &self.glue);
         put(field::WASM, &self.wasm);
         put(field::ORIGIN, &self.origin);
-        put(field::CREDENTIALS, if self.credentials { "include" } else { "omit" });
+        put(field::CREDENTIALS, if self.credentials { "include" } else { "same-origin" });
         put(field::CONSENT, self.consent.as_str());
         put(field::DECORATE_WITHOUT, flag(self.decorate_without));
         put(field::EXISTING, if self.rules.existing == Existing::Replace { "replace" } else { "keep" });

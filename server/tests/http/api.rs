@@ -120,6 +120,7 @@ async fn a_conversion_has_every_field_of_the_contract() {
 async fn the_first_touch_is_kept_with_its_source() {
     let server = Server::start().await;
     let (mut view, _) = visit_with_click();
+    view.landing.at = 1_700_000_000_000 + 86_400_000;
     view.first = Some(tagwerk_protocol::source::Arrival {
         at: 1_700_000_000_000,
         page: "https://shop.example/?utm_source=news&fbclid=F".into(),
