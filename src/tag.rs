@@ -69,13 +69,7 @@ impl Tag {
         Some(visit.visitor)
     }
 
-    fn plan(
-        &self,
-        link: &Link<'_>,
-        target: Target,
-        mine: &str,
-        random: &mut impl Random,
-    ) -> Option<String> {
+    fn plan(&self, link: &Link<'_>, target: Target, mine: &str, random: &mut impl Random) -> Option<String> {
         let mut mint = || ClickId::mint(self.visit.as_ref()?, random);
         let (group, click_id, href, foreign) =
             match plan_at(link, &self.rules, || Some(target), |id| id.as_str() == mine) {

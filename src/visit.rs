@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn a_record_without_a_visit_is_none() {
-        for record in ["", "visit_id=short&landing_at=1", "revisit_id=hbshnsrle2u9bhhz", "visit_id=%68bshnsrle2u9bhhz"] {
+        for record in ["", "visit_id=short&landing_at=1", "revisit_id=hbshnsrle2u9bhhz", "visit_id=%68bshnsrle2u9bhhz"]
+        {
             assert_eq!(Visit::recall(record, || None), None, "{record}");
         }
     }

@@ -55,7 +55,7 @@ pub fn report(
         visit_id: facts::value(&facts.record, field::VISIT_ID),
         visitor_id: facts::value(&facts.record, field::VISITOR_ID),
         consent: facts.consent,
-        source: source::source(&facts.record, &settings.clicks),
+        source: source::source(&facts.record, &settings.clicks, &settings.own),
         links: found.into_iter().filter_map(|found| site.judge(&found)).collect(),
         events,
         pixels,

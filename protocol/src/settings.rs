@@ -37,6 +37,8 @@ pub struct TagSettings {
     pub cookies: Vec<String>,
     /// How the page's own pixels are called: one `function events template` each (docs/protocol.md).
     pub pixels: Vec<String>,
+    /// Hosts of the site's own, whose pages are no source of a visit.
+    pub own: Vec<String>,
     /// Where links are sent that may be cloaked; empty where AutoScan is off.
     pub scan: String,
     /// Hosts whose links may be cloaked.
@@ -85,6 +87,7 @@ mod field {
     pub(super) const GPC: &str = "gpc";
     pub(super) const COOKIES: &str = "cookies";
     pub(super) const PIXEL: &str = "pixel";
+    pub(super) const OWN: &str = "own";
     pub(super) const SCAN: &str = "scan";
     pub(super) const SCAN_HOSTS: &str = "scan_hosts";
     pub(super) const INSPECT: &str = "inspect";
@@ -132,6 +135,7 @@ impl TagSettings {
         for pixel in &self.pixels {
             put(field::PIXEL, pixel);
         }
+        put(field::OWN, &self.own.join(&ITEM.to_string()));
         put(field::SCAN, &self.scan);
         put(field::SCAN_HOSTS, &self.scan_hosts.join(&ITEM.to_string()));
         put(field::INSPECT, &self.inspect);
@@ -162,6 +166,7 @@ impl TagSettings {
                 field::GPC => settings.gpc = value == "1",
                 field::COOKIES => settings.cookies = items(&value),
                 field::PIXEL => settings.pixels.push(value),
+                field::OWN => settings.own = items(&value),
                 field::SCAN => settings.scan = value,
                 field::SCAN_HOSTS => settings.scan_hosts = items(&value),
                 field::INSPECT => settings.inspect = value,
@@ -245,6 +250,7 @@ mod tests {
             gpc: true,
             cookies: vec!["_fbp".into(), "_gac_*".into()],
             pixels: vec![r#"fbq * ["trackCustom","{event}",{},{"eventID":"{event_id}"}]"#.into()],
+            own: vec!["shop.example".into(), "blog.shop.example".into()],
             scan: "/abcDEF123456/scan".into(),
             scan_hosts: vec!["shop.example".into()],
             inspect: "/assets/inspect.1.js".into(),

@@ -59,15 +59,16 @@ impl Source {
 }
 
 impl Arrival {
-    /// Whether this arrival tells where the visitor came from: by campaign or ad click id, or by another host's page.
-    pub fn has_source(&self, click_params: &[String]) -> bool {
-        !read(&self.page, click_params).is_empty() || self.is_referred()
+    /// Whether this arrival tells where the visitor came from: by campaign or ad click id, or by a page of a host that is
+    /// neither the page's own nor among the site's `own` hosts.
+    pub fn has_source(&self, click_params: &[String], own: &[String]) -> bool {
+        !read(&self.page, click_params).is_empty() || self.is_referred(own)
     }
 
-    /// Whether a page of another host led here.
-    fn is_referred(&self) -> bool {
+    /// Whether a page of somebody else's host led here.
+    fn is_referred(&self, own: &[String]) -> bool {
         let host = |url: &str| href::target(url, "").map(|target| target.host);
-        host(&self.referrer).is_some_and(|referrer| Some(referrer) != host(&self.page))
+        host(&self.referrer).is_some_and(|referrer| !own.contains(&referrer) && Some(referrer) != host(&self.page))
     }
 }
 
@@ -109,9 +110,11 @@ mod tests {
     #[test]
     fn a_referrer_on_another_host_is_a_source_and_one_s_own_is_not() {
         let arrival = |referrer: &str| Arrival { at: 0, page: "https://a.example/x".into(), referrer: referrer.into() };
-        assert!(arrival("https://search.example/").has_source(&params()));
-        assert!(!arrival("https://A.example/y").has_source(&params()));
-        assert!(!arrival("").has_source(&params()));
+        let own = ["blog.a.example".to_owned()];
+        assert!(arrival("https://search.example/").has_source(&params(), &own));
+        assert!(!arrival("https://A.example/y").has_source(&params(), &own));
+        assert!(!arrival("https://blog.a.example/").has_source(&params(), &own));
+        assert!(!arrival("").has_source(&params(), &own));
     }
 
     proptest! {

@@ -209,7 +209,9 @@ mod cloaked {
         let gone = Cloaked { group: "gone".into(), ..cloaked("/go/z", "") };
         let cloaked = vec![cloaked("/go/x", ""), cloaked("/go/y", offer), gone];
         let rules = LinkRules { cloaked, ..rules(Existing::Keep) };
-        plan(&Link { href, group: None, rel: None }, &rules, &Page { base: "https://shop.example/blog/" }, |_| is_minted)
+        plan(&Link { href, group: None, rel: None }, &rules, &Page { base: "https://shop.example/blog/" }, |_| {
+            is_minted
+        })
     }
 
     fn decorated(href: &str) -> Option<String> {

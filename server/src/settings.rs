@@ -252,11 +252,16 @@ const BASE_URL: &str = "base_url";
 const GROUP_SECRET: &str = "ipn_passphrase";
 
 impl SiteSettings {
+    /// The hosts of the site's origins.
+    pub fn own_hosts(&self) -> Vec<String> {
+        let host = |origin: &String| url::Url::parse(origin).ok()?.host_str().map(str::to_owned);
+        self.origins.iter().filter_map(host).collect()
+    }
+
     /// Hosts whose links may be cloaked: those listed, and those of the site's own pages.
     pub fn scan_hosts(&self) -> Vec<String> {
-        let own = self.origins.iter().filter_map(|origin| url::Url::parse(origin).ok()?.host_str().map(str::to_owned));
         let mut hosts = self.autoscan.hosts.clone();
-        for host in own {
+        for host in self.own_hosts() {
             if !hosts.contains(&host) {
                 hosts.push(host);
             }

@@ -28,6 +28,7 @@ pub fn settings(app: &App, site_id: &str, settings: &SiteSettings) -> TagSetting
         gpc: settings.consent.gpc,
         cookies: app.clicks.cookies(),
         pixels: app.pixels.calls(&settings.pixels, &settings.pixel_ids),
+        own: settings.own_hosts(),
         // Without a host there is nothing to ask about.
         scan: if scan_hosts.is_empty() { String::new() } else { app.config.scan_path.replace("{site_id}", site_id) },
         scan_hosts,

@@ -23,6 +23,8 @@ pub struct Request {
 pub struct Rules<'a> {
     /// The platforms' parameters and cookies.
     pub clicks: &'a Clicks,
+    /// Hosts of the site's own, whose pages are no source.
+    pub own_hosts: &'a [String],
     /// How long touches count.
     pub attribution: &'a Attribution,
 }
@@ -32,7 +34,7 @@ pub fn of(id: String, event: &Event, rules: Rules<'_>, request: &Request) -> New
     let click_params = &rules.clicks.params();
     let counts = |touch: &Arrival, days: u16| event.landing.at.saturating_sub(touch.at) <= i64::from(days) * DAY;
     // A visit without a source of its own is credited to the last arrival that had one.
-    let last = event.touch.as_ref().filter(|_| !event.landing.has_source(click_params));
+    let last = event.touch.as_ref().filter(|_| !event.landing.has_source(click_params, rules.own_hosts));
     let credited = last.filter(|touch| counts(touch, rules.attribution.last_touch_days)).unwrap_or(&event.landing);
     let (source, click_ids) = read(credited, click_params);
     let first = event.first.as_ref().filter(|touch| counts(touch, rules.attribution.first_touch_days));
@@ -112,7 +114,12 @@ mod tests {
     fn visit(event: &Event, user_agent: &str) -> NewVisit {
         let request = Request { user_agent: user_agent.into(), country: None };
         let clicks = crate::groups::clicks().expect("the table");
-        of("row".into(), event, Rules { clicks: &clicks, attribution: &Attribution::default() }, &request)
+        of(
+            "row".into(),
+            event,
+            Rules { clicks: &clicks, own_hosts: &[], attribution: &Attribution::default() },
+            &request,
+        )
     }
 
     /// A direct visit, so many days after an arrival with a source.

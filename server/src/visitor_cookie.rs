@@ -27,6 +27,8 @@ pub struct Asked<'a> {
     pub fetch_site: Option<&'a str>,
     /// `Origin`.
     pub origin: Option<&'a str>,
+    /// Hosts of the site's own, whose pages are no source.
+    pub own_hosts: &'a [String],
     /// Whether cookies may be set for another origin's page.
     pub credentials: bool,
     /// Every `Cookie` header.
@@ -44,7 +46,7 @@ pub fn after(event: &Event, asked: &Asked<'_>, public_url: &str, click_params: &
         let fields: BTreeMap<String, String> = form::pairs(value).collect();
         fields.contains_key(field::VISIT_ID).then_some(fields)
     });
-    let value = value(event, &known.unwrap_or_default(), click_params)?;
+    let value = value(event, &known.unwrap_or_default(), click_params, asked.own_hosts)?;
     let domain = server.host_str().and_then(registrable).map(|domain| format!("; Domain={domain}")).unwrap_or_default();
     let secure = if server.scheme() == "https" { "; Secure" } else { "" };
     Some(format!("{NAME}={value}; Path=/; Max-Age={SECONDS}; SameSite=Lax{domain}{secure}"))
@@ -78,7 +80,12 @@ fn registrable(host: &str) -> Option<&str> {
 }
 
 /// The cookie's value: what the event tells of visit and visitor, and what it leaves untold as it was.
-fn value(event: &Event, known: &BTreeMap<String, String>, click_params: &[String]) -> Option<String> {
+fn value(
+    event: &Event,
+    known: &BTreeMap<String, String>,
+    click_params: &[String],
+    own_hosts: &[String],
+) -> Option<String> {
     let number = |name: &str| known.get(name).and_then(|text| text.parse::<i64>().ok());
     let known_seen = number(SEEN).unwrap_or(i64::MIN);
     let is_same_visit = known.get(field::VISIT_ID).is_some_and(|id| id == event.visit_id.as_str());
@@ -94,7 +101,7 @@ fn value(event: &Event, known: &BTreeMap<String, String>, click_params: &[String
             referrer: text(field::REFERRER).unwrap_or_default(),
         })
     };
-    let own = || event.landing.has_source(click_params).then(|| event.landing.clone());
+    let own = || event.landing.has_source(click_params, own_hosts).then(|| event.landing.clone());
     let is_id = |id: &&String| {
         id.len() <= MAX_ID && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };

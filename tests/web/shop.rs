@@ -19,7 +19,9 @@ const GROUPS: [&str; 2] = [
 
 /// The record of a visit, with more in it.
 pub(crate) fn record(more: &str) -> String {
-    format!("visit_id={VISIT}&landing_at=1&landing_page=https%3A%2F%2Fshop.example%2F&landing_referrer=&from=+&seen=2{more}")
+    format!(
+        "visit_id={VISIT}&landing_at=1&landing_page=https%3A%2F%2Fshop.example%2F&landing_referrer=&from=+&seen=2{more}"
+    )
 }
 
 /// Asks the tag; the parts have NUL between them.

@@ -79,7 +79,8 @@ async fn take(
         user_agent: header_text(headers, header::USER_AGENT).unwrap_or_default().to_owned(),
         country: country(app, peer, headers),
     };
-    let rules = visit::Rules { clicks: &app.clicks, attribution: &settings.attribution };
+    let own_hosts = settings.own_hosts();
+    let rules = visit::Rules { clicks: &app.clicks, own_hosts: &own_hosts, attribution: &settings.attribution };
     let received_at = app.now();
     let mut events = Vec::new();
     let mut broken = Vec::new();
@@ -119,6 +120,7 @@ fn cookie(
     let asked = Asked {
         fetch_site: header_text(headers, SEC_FETCH_SITE),
         origin: header_text(headers, header::ORIGIN),
+        own_hosts: &settings.own_hosts(),
         // Without listed origins the tag sends none, and the browser takes none from another origin.
         credentials: !settings.origins.is_empty(),
         cookies: headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok()).collect(),
