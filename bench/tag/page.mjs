@@ -24,13 +24,16 @@ ${tag}</head>`;
 /** The line that brings a script into a page. */
 export const scriptLine = (url) => (url ? `<script async src="${url}"></script>` : '');
 
-/** The page of many links. It makes offers ahead, and inserts them a frame at a time. */
-export function largePage(tag) {
+/**
+ * The page of many links. It makes offers ahead, and inserts them a frame at a time. With `hidden` its links
+ * take no layout, which would be most of what the browser does.
+ */
+export function largePage(tag, { hidden = false } = {}) {
   const link = (index) => {
     const href = index % (LINKS / OFFERS) === 0 ? offer(index) : OTHERS[index % OTHERS.length](index);
     return `<p>Paragraph ${index} leads to <a href="${href}" title="Link ${index}">the <b>thing</b> number ${index}</a> as ever.</p>`;
   };
-  return `${head(tag)}<body><main>${Array.from({ length: LINKS }, (_, index) => link(index)).join('\n')}</main>
+  return `${head(tag)}<body><main${hidden ? ' hidden' : ''}>${Array.from({ length: LINKS }, (_, index) => link(index)).join('\n')}</main>
 <script>
 // Made ahead, so that the page's own part in inserting them is small.
 function makeOffers() {
