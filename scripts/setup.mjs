@@ -100,6 +100,15 @@ async function install(folder, what) {
   await run('cargo', ['install', ...what, '--debug', '--root', folder, '--force'], { env });
 }
 
+/** Builds another tool of cargo's into the same folder, which is on PATH then. */
+export async function installTool(say, name, version, more = []) {
+  const folder = tools(manifest('Cargo.lock', /^name = "wasm-bindgen"\nversion = "([^"]+)"/m));
+  usePath(join(folder, 'bin'));
+  if (existsSync(join(folder, 'bin', name))) return;
+  say(`building ${name} ${version} with cargo, a few minutes, once`);
+  await install(folder, [name, '--version', `=${version}`, ...more]);
+}
+
 /** Where tools of this wasm-bindgen version live, shared by all clones of this user. */
 function tools(version) {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');

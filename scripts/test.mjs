@@ -1,11 +1,11 @@
 // `npm test`: sets up, then runs every test there is. `npm test -- native` (or browser, e2e, scripts) runs one stage alone.
 // The last line is the count over all stages.
-import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { tagStep } from './build.mjs';
-import { root, run, watch } from './run.mjs';
+import { root } from './run.mjs';
 import { setupSteps } from './setup.mjs';
-import { Failed, main, seconds, walk } from './steps.mjs';
+import { engineSuites, stage, sum, testBuildStep, tests } from './stage.mjs';
+import { Failed, main, walk } from './steps.mjs';
 import { Tally } from './tally.mjs';
 
 const STAGES = [
@@ -38,40 +38,12 @@ const STAGES = [
     // One file at a time: each starts a server and a browser of its own. The limit is a file's: what hangs ends, and counts.
     command: () => ['node', ['--test', '--test-reporter=spec', '--test-concurrency=1', '--test-timeout=600000', ...tests('tests/e2e')]],
   },
-];
-
-// Building the tests builds the server's binary too, and with the very dependencies that the tests run with: building it on
-// its own would compile some of them twice.
-const testBuildStep = {
-  name: 'Server and tests',
-  async work(say) {
-    say('cargo test --no-run');
-    await run('cargo', ['test', '--workspace', '--no-run']);
-    return 'built';
+  {
+    name: 'engines',
+    about: 'every click, hard pages and consent, in headless Chromium (Firefox and WebKit: npm run test:engines)',
+    command: () => ['node', engineSuites()],
   },
-};
-
-function tests(folder) {
-  const path = join(root, folder);
-  const names = existsSync(path) ? readdirSync(path).filter((name) => name.endsWith('.test.mjs')) : [];
-  if (names.length === 0) throw new Failed(`${folder} holds no *.test.mjs`);
-  return names.sort().map((name) => join(folder, name));
-}
-
-async function stage({ name, about, command }) {
-  const since = Date.now();
-  console.log(`\n== ${name}: ${about}`);
-  const tally = new Tally();
-  let reason;
-  try {
-    reason = tally.close(await watch(...command(), (line) => tally.see(line)));
-  } catch (error) {
-    tally.close(1);
-    reason = error.message;
-  }
-  console.log(`== ${name}: ${tally} (${seconds(since)} s)${reason ? `: ${reason}` : ''}`);
-  return { name, tally, reason, took: seconds(since) };
-}
+];
 
 await main(import.meta.url, async () => {
   const wanted = process.argv.slice(2);
@@ -91,11 +63,5 @@ await main(import.meta.url, async () => {
     total.add(0, 1);
     console.error(`\n${error instanceof Failed ? error.message : error.stack}`);
   }
-  console.log('');
-  for (const { name, tally, reason, took } of results) {
-    total.add(tally.passed, tally.failed);
-    console.log(`${name.padEnd(8)} ${tally} in ${took} s${reason ? ` (${reason})` : ''}`);
-  }
-  process.exitCode = total.failed > 0 ? 1 : 0;
-  console.log(String(total));
+  process.exitCode = sum(results, total).failed > 0 ? 1 : 0;
 });

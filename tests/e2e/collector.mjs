@@ -65,7 +65,7 @@ export async function startCollector() {
       return response.writeHead(200, { 'content-type': TYPES.js }).end(shim);
     }
     const [, name, ending] = /^\/assets\/(tag|inspect)\.(js|wasm)$/.exec(path) ?? [];
-    if (!ending || (name === 'tag' && collector.missing.includes(ending))) return response.writeHead(404, { 'content-type': 'text/html' }).end('<p>not here</p>');
+    if (!ending) return response.writeHead(404, { 'content-type': 'text/html' }).end('<p>not here</p>');
     const answer = () => response.writeHead(200, { 'content-type': TYPES[ending] }).end(dist(`${name}.${ending}`));
     return collector.gate ? collector.gate.then(answer) : answer();
   };
@@ -103,8 +103,6 @@ export async function startCollector() {
     settings: {},
     /** What `event` answers. */
     status: 204,
-    /** Which of the tag's assets are not there: `js`, `wasm`. */
-    missing: [],
     /** Lists of links that were asked about, and what is answered, by link. */
     scanned: [],
     verdicts: {},

@@ -1,19 +1,23 @@
 // The real server, on a free port with a data directory of its own.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const BINARY = fileURLToPath(new URL('../../target/debug/tagwerk', import.meta.url));
+const BINARY = process.env.TAGWERK_BINARY ?? fileURLToPath(new URL('../../target/debug/tagwerk', import.meta.url));
 const TOKEN = 'token-of-the-tests';
 
-/** Starts `tagwerk serve --demo`; answers what a test needs of it. */
-export async function startServer() {
+/** Starts `tagwerk serve --demo`, with more in its environment or a configuration of its own; answers what a test needs of it. */
+export async function startServer(more = {}, config = '') {
   const data = mkdtempSync(join(tmpdir(), 'tagwerk-'));
-  const env = { TAGWERK_LISTEN: '127.0.0.1:0', TAGWERK_DATA_DIR: data, TAGWERK_ADMIN_TOKEN: TOKEN, TAGWERK_LOG: 'error' };
+  const env = { TAGWERK_LISTEN: '127.0.0.1:0', TAGWERK_DATA_DIR: data, TAGWERK_ADMIN_TOKEN: TOKEN, TAGWERK_LOG: 'error', ...more };
+  if (config) {
+    env.TAGWERK_CONFIG = join(data, 'tagwerk.toml');
+    writeFileSync(env.TAGWERK_CONFIG, config);
+  }
   const child = spawn(BINARY, ['serve', '--demo'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const printed = [];
   let url;
@@ -30,7 +34,7 @@ export async function startServer() {
     return answer.json();
   };
   const [site] = (await api('/sites')).items;
-  const list = async (name) => (await api(`/sites/${site.site_id}/${name}?limit=1000`)).items;
+  const list = async (name, limit = 1000) => (await api(`/sites/${site.site_id}/${name}?limit=${limit}`)).items;
   return {
     url,
     token: TOKEN,

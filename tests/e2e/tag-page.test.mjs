@@ -1,4 +1,5 @@
-// The tag on pages that make it hard, and what it remembers: in both modes where the mode matters.
+// What the tag remembers and tells, and which links it decorates by itself: in both modes where the mode matters. Pages that
+// make it hard and consent are in tests/engines.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it as test } from 'node:test';
 import { startCollector } from './collector.mjs';
@@ -24,7 +25,6 @@ for (const mode of MODES) {
     beforeEach(() => {
       collector.settings = {};
       collector.status = 204;
-      collector.missing = [];
     });
     afterEach(async () => {
       assert.deepEqual(shop.errors, [], 'nothing reaches the page');
@@ -130,61 +130,6 @@ for (const mode of MODES) {
       assert.ok((await shop.inspect()).problems.some((problem) => problem.includes('dance')));
     });
 
-    it('the script twice in a page is one tag', async () => {
-      await open();
-      const script = `<script async src="${collector.script}"></script>`;
-      await shop.visit(LINK, { head: `${script}${script}<script src="${collector.script}?again"></script>` });
-      const { visit_id } = await shop.inspect();
-      await shop.page.click('#offer');
-      await shop.destinations(1);
-      await shop.settled();
-      assert.equal(collector.events('PageView', visit_id).length, 1);
-      assert.equal(collector.events('OutboundClick', visit_id).length, 1);
-    });
-
-    it('as a module, and put there by a script, it finds where it came from', async () => {
-      await open();
-      for (const head of [
-        `<script type="module" src="${collector.script}"></script>`,
-        `<script>document.head.appendChild(Object.assign(document.createElement('script'), { src: '${collector.script}' }))</script>`,
-      ]) {
-        await shop.visit(LINK, { head });
-        assert.equal((await shop.inspect()).mode, mode);
-        await shop.settled();
-      }
-    });
-
-    it('two clicks on one link are two records', async () => {
-      await open();
-      await shop.visit(LINK);
-      const { visit_id } = await shop.inspect();
-      await shop.page.click('#offer');
-      await shop.page.click('#offer');
-      await shop.destinations(2);
-      await shop.settled();
-      assert.equal(new Set(collector.events('OutboundClick', visit_id).map((event) => event.click_id)).size, 2);
-    });
-
-    it('without storage it works from memory', async () => {
-      await open({ init: () => Object.defineProperty(window, 'localStorage', { get: () => { throw new DOMException('no', 'SecurityError'); } }) });
-      await shop.visit(LINK);
-      const { visit_id, mode: found } = await shop.inspect();
-      assert.equal(found, mode);
-      await shop.page.click('#offer');
-      await shop.destinations(1);
-      const event = await collector.seen((event) => event.name === 'OutboundClick' && event.visit_id === visit_id);
-      assert.ok(isClickId(event.click_id));
-    });
-
-    it('a page that wraps fetch and has it throw still reports, by beacon', async () => {
-      await open({ init: () => { const real = window.fetch; window.fetch = (url, options) => { if (options) throw new Error('no'); return real(url); }; } });
-      await shop.visit(LINK);
-      const { visit_id, mode: found } = await shop.inspect();
-      assert.equal(found, mode);
-      await shop.page.click('#offer');
-      await collector.seen((event) => event.name === 'OutboundClick' && event.visit_id === visit_id);
-    });
-
     it('what the collector could not take is kept and sent again by the next page', async () => {
       await open();
       await shop.visit(LINK);
@@ -212,29 +157,6 @@ for (const mode of MODES) {
       await shop.page.waitForFunction(() => !localStorage.getItem('tagwerk.outbox'));
     });
 
-    it('before consent nothing is stored or sent, and links carry ids where the site says so', async () => {
-      await open();
-      collector.settings = { consent: 'required' };
-      await shop.visit(LINK);
-      const { visit_id, consent } = await shop.inspect();
-      assert.equal(consent, 'pending');
-      const id = await hovered();
-      assert.equal(id.slice(0, 16), visit_id);
-      await shop.page.click('#offer');
-      await shop.destinations(1);
-      const triggered = await shop.page.evaluate(() => tagwerk('trigger', 'Lead'));
-      assert.ok(isClickId(triggered));
-      assert.equal(await shop.page.evaluate(() => localStorage.length), 0);
-      assert.equal(collector.events('OutboundClick', visit_id).length + collector.events('PageView', visit_id).length, 0);
-
-      await shop.page.evaluate(() => tagwerk('consent', 'granted'));
-      await shop.settled();
-      assert.equal(await stored('visit_id'), visit_id);
-      assert.equal(collector.events('OutboundClick', visit_id).length, 1, 'what was held back is sent');
-      assert.equal(collector.events('Lead', visit_id)[0].event_id, triggered);
-      assert.equal(collector.events('PageView', visit_id).length, 1);
-    });
-
     it('consent on the next page continues the visit that was stored with it', async () => {
       await open();
       collector.settings = { consent: 'required' };
@@ -248,58 +170,6 @@ for (const mode of MODES) {
       await grant();
       assert.equal((await shop.inspect()).visit_id, visit_id);
       assert.equal((await hovered()).slice(0, 16), visit_id);
-    });
-
-    it('without consent and without leave to decorate, the link stays as it is and works', async () => {
-      await open();
-      collector.settings = { consent: 'auto', decorate_without: '' };
-      await shop.visit(LINK);
-      assert.equal(await hovered(), null);
-      await shop.page.click('#offer');
-      assert.deepEqual(await shop.destinations(1), [OFFER]);
-      await shop.page.evaluate(() => tagwerk('consent', 'granted'));
-      assert.ok(isClickId(await hovered()));
-    });
-
-    it('withdrawn consent purges what is stored and stops the sending', async () => {
-      await open();
-      await shop.visit(LINK);
-      await shop.settled();
-      const { visit_id } = await shop.inspect();
-      await shop.page.evaluate(() => tagwerk('consent', 'denied'));
-      assert.equal(await shop.page.evaluate(() => localStorage.length), 0);
-      await shop.page.click('#offer');
-      await shop.destinations(1);
-      await shop.page.evaluate(() => tagwerk('consent', 'granted'));
-      await shop.settled();
-      assert.deepEqual(collector.events('OutboundClick', visit_id), []);
-    });
-
-    it('consent that was refused before the tag came counts from the first moment', async () => {
-      await open();
-      await shop.visit(LINK, { head: `${STUB}<script>tagwerk('consent', 'denied')</script><script async src="${collector.script}"></script>` });
-      const { visit_id, consent } = await shop.inspect();
-      assert.equal(consent, 'denied');
-      assert.equal(await shop.page.evaluate(() => localStorage.length), 0);
-      await shop.page.evaluate(() => tagwerk('consent', 'granted'));
-      await shop.settled();
-      assert.equal(collector.events('PageView', visit_id).length, 1);
-    });
-
-    it('a page that is rendered ahead counts nothing until it is shown', async () => {
-      await open({ init: () => Object.defineProperty(document, 'prerendering', { configurable: true, get: () => true }) });
-      await shop.visit(LINK, { wait: false });
-      await shop.page.waitForFunction(() => window.tagwerk?.loaded);
-      assert.equal(await shop.page.evaluate(() => tagwerk('trigger', 'Ahead')), undefined, 'it waits in the queue');
-      assert.equal(await shop.page.evaluate(() => localStorage.length), 0);
-      await shop.page.evaluate(() => {
-        delete document.prerendering;
-        document.dispatchEvent(new Event('prerenderingchange'));
-      });
-      await shop.working();
-      await shop.settled();
-      const { visit_id } = await shop.inspect();
-      for (const name of ['PageView', 'Ahead']) assert.equal(collector.events(name, visit_id).length, 1);
     });
 
     it('a page that goes before anything has loaded has still told its view', async () => {
@@ -316,49 +186,6 @@ for (const mode of MODES) {
     });
   });
 }
-
-describe('where WebAssembly cannot run', () => {
-  let browser, collector;
-
-  before(async () => {
-    collector = await startCollector();
-    browser = await launchShop(collector);
-  });
-  after(async () => {
-    await browser.close();
-    await collector.stop();
-  });
-
-  const works = async (t, missing, headers) => {
-    collector.missing = missing;
-    const shop = await openShop(browser, collector);
-    t.after(shop.close);
-    await shop.visit(LINK, { headers });
-    const { mode } = await shop.inspect();
-    assert.equal(mode, 'shim');
-    const visit_id = await shop.page.evaluate(() => new URLSearchParams(localStorage.tagwerk).get('visit_id'));
-    await shop.page.click('#offer');
-    await shop.destinations(1);
-    await shop.settled();
-    assert.equal(collector.events('OutboundClick', visit_id).length, 1);
-    assert.equal(collector.events('PageView', visit_id).length, 1);
-    assert.deepEqual(shop.errors, []);
-  };
-
-  it('a content security policy without wasm-unsafe-eval leaves the shim at work', (t) => works(t, [], { 'content-security-policy': "script-src 'self' http://t.example" }));
-  it('a module that is not there, or is an HTML page, leaves the shim at work', (t) => works(t, ['wasm']));
-  it('glue that is not there leaves the shim at work', (t) => works(t, ['js']));
-
-  it('trusted types do not disturb the tag', async (t) => {
-    collector.missing = [];
-    const shop = await openShop(browser, collector);
-    t.after(shop.close);
-    await shop.visit(LINK, { headers: { 'content-security-policy': "require-trusted-types-for 'script'; trusted-types 'none'" } });
-    const { mode, problems } = await shop.inspect();
-    assert.equal(mode, 'wasm', problems.join());
-    assert.deepEqual([problems, shop.errors], [[], []]);
-  });
-});
 
 describe('links that nobody has used yet', () => {
   let browser, collector, shop;
