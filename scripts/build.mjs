@@ -95,7 +95,7 @@ export function bind(path, folder, file) {
 export function optimize(from, to, { names = false } = {}) {
   const optimizer = join(root, 'node_modules', 'binaryen', 'bin', 'wasm-opt');
   const features = FEATURES.map((name) => `--enable-${name}`);
-  return run(process.execPath, [optimizer, '-Oz', '--converge', '--strip-producers', '--strip-target-features', ...features, ...(names ? ['-g'] : []), from, '-o', to]);
+  return run(process.execPath, [optimizer, '--flatten', '--rereloop', '-Oz', '-Oz', '--converge', '--strip-producers', '--strip-target-features', ...features, ...(names ? ['-g'] : []), from, '-o', to]);
 }
 
 async function minify(entries) {

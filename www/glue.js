@@ -19,7 +19,6 @@ const LEAVES_WITHIN = 1000;
 export const join = (shim) => {
   const { settings, origin, guard, ask, plan, touch, label, use, count, view, granted, decide, signal, mint } = shim;
   const setting = (name) => settings.get(name) || "";
-  const list = (name) => setting(name).split(",");
   const on = (target, type, act) => target.addEventListener(type, (event) => guard(() => act(event)), true);
   const idle = (step) => (window.requestIdleCallback || setTimeout)(() => guard(step));
   const cloaked = [];
@@ -187,8 +186,7 @@ export const join = (shim) => {
         __tcfapi("addEventListener", 2, (data, success) =>
           guard(() => {
             if (!success || data.eventStatus == "cmpuishown") return;
-            const { 1: storing, 7: measuring } = data.gdprApplies === false ? [0, 1, 0, 0, 0, 0, 0, 1] : data.purpose.consents;
-            say("tcf", storing && measuring);
+            say("tcf", data.gdprApplies === false || (data.purpose.consents[1] && data.purpose.consents[7]));
           })
         );
       } else if (wait < 3e4) setTimeout(() => guard(() => tcf(wait * 2)), wait);
@@ -252,7 +250,7 @@ export const join = (shim) => {
     const value = parseFloat(attribute("value"));
     const values = {
       event_id,
-      value: isFinite(value) ? value : undefined,
+      value: isNaN(value) ? undefined : value,
       currency: attribute("currency"),
       transaction_id: attribute("transactionId"),
       label: attribute("label") || fields.label,
@@ -265,9 +263,9 @@ export const join = (shim) => {
         const theirs = events == "*" ? !done.includes(path) && name : new URLSearchParams(events.replace(/,/g, "&")).get(name);
         if (!theirs) return;
         done.push(path);
-        const names = path.split(".");
-        const method = names.pop();
-        const owner = names.reduce((object, name) => object && object[name], window);
+        // `queue.push` or `call`: at most one dot.
+        const [method, queue] = path.split(".").reverse();
+        const owner = queue ? window[queue] : window;
         if (!owner || !owner[method]) return;
         values.event = theirs;
         values.items = attribute("items") && JSON.parse(attribute("items"));
@@ -298,7 +296,7 @@ export const join = (shim) => {
   let observer;
   const asked = new Set();
 
-  const isCandidate = ({ protocol, hostname, pathname, search }) => /^http/.test(protocol) && list("scan_hosts").includes(hostname) && pathname != "/" && !search;
+  const isCandidate = ({ protocol, hostname, pathname, search }) => /^http/.test(protocol) && setting("scan_hosts").split(",").includes(hostname) && pathname != "/" && !search;
 
   // Links that are in the page are decorated in idle slices; what is inserted later asks for another pass, until the share
   // is done. Whatever is left is decorated when it is used.

@@ -115,7 +115,8 @@ fn is_function(name: &str) -> bool {
         part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '$')
             && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
     };
-    name.split('.').all(is_name)
+    // The tag looks no deeper than into a queue of the page's.
+    name.split('.').count() <= 2 && name.split('.').all(is_name)
 }
 
 /// Whether this can be an event's name in a call's text, whose list of events is read like a form.
