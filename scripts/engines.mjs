@@ -39,10 +39,10 @@ async function firefox(say) {
 }
 
 async function webkit(say) {
-  const parts = () => ({ driver: process.env.WEBKIT_DRIVER ?? which('WebKitWebDriver'), browser: process.env.TAGWERK_MINI_BROWSER ?? miniBrowser(), display: which('xvfb-run') });
+  const parts = () => ({ driver: process.env.WEBKIT_DRIVER ?? which('WebKitWebDriver'), browser: process.env.TAGWERK_MINI_BROWSER ?? miniBrowser(), display: which('xvfb-run'), pointer: which('xdotool') });
   const complete = () => Object.values(parts()).every(Boolean);
-  if (!complete()) await apt(say, ['webkit2gtk-driver', 'xvfb', 'xauth']);
-  if (!complete()) throw new Missing('WebKitGTK with its driver is missing. On Debian and its kin: sudo apt-get install webkit2gtk-driver xvfb xauth');
+  if (!complete()) await apt(say, ['webkit2gtk-driver', 'xvfb', 'xauth', 'xdotool']);
+  if (!complete()) throw new Missing('WebKitGTK with its driver is missing. On Debian and its kin: sudo apt-get install webkit2gtk-driver xvfb xauth xdotool');
   const { driver, browser } = parts();
   process.env.WEBKIT_DRIVER = driver;
   process.env.TAGWERK_MINI_BROWSER = browser;

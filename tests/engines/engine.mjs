@@ -1,4 +1,5 @@
 // The browsers that the suites run in, each by its own WebDriver. Every one is given the world as its proxy.
+import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
@@ -47,6 +48,18 @@ const ENGINES = {
     },
   },
   webkit: {
+    // WebDriver's middle and right clicks reach the page as clicks by the main button there
+    // (https://bugs.webkit.org/show_bug.cgi?id=306239), so those are made by the display's own pointer.
+    async click(driver, element, button) {
+      const at = await driver.executeScript(
+        `const { x, y, width, height } = arguments[0].getBoundingClientRect();
+        return [screenX + x + width / 2, screenY + outerHeight - innerHeight + y + height / 2].map(Math.round)`,
+        element,
+      );
+      execFileSync('xdotool', ['mousemove', ...at.map(String), 'click', String(button + 1)]);
+    },
+    /** Closes what a right click has opened, which keeps the display's pointer. */
+    dismiss: () => execFileSync('xdotool', ['key', 'Escape']),
     driver: () => process.env.WEBKIT_DRIVER ?? 'WebKitWebDriver',
     env: { WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1' },
     capabilities: (proxy) => ({
@@ -60,6 +73,9 @@ const ENGINES = {
 /** The engine that this run is about. */
 export const engine = process.env.TAGWERK_ENGINE ?? 'chromium';
 if (!ENGINES[engine]) throw new Error(`TAGWERK_ENGINE=${engine}: there are ${Object.keys(ENGINES).join(', ')}`);
+
+/** How a click by another button is made where WebDriver cannot: `click(driver, element, button)`, `dismiss()`. */
+export const { click: clickByHand, dismiss: dismissByHand } = ENGINES[engine];
 
 /** Starts the engine with this proxy (`host:port`): its driver, and a function that ends it. */
 export async function startEngine(proxy) {
