@@ -385,4 +385,28 @@ const SINGLE_PAGE = [
   },
 ];
 
-suite('page', [...inModes([...NEVER_IN_THE_WAY, ...INCLUDED, ...CHANGED, ...REWRITING], MODES), ...HOSTILE, ...SINGLE_PAGE, ...SINGLE_PAGE.map((row) => ({ ...row, mode: 'shim' }))]);
+/** The tag's own site: its server may set a cookie there that no script's limit shortens. */
+const REMEMBERED = {
+  name: "where the browser has thrown the script's storage away, the server's cookie brings visit and visitor back",
+  host: (number) => `shop${number}.t.example`,
+  settings: (shop) => ({ origins: [`http://${shop.host}`] }),
+  async run(shop) {
+    const cookie = () => shop.run("return (/tagwerk=([^;]*)/.exec(document.cookie) || [])[1]");
+    await shop.visit(BESIDE(shop), { url: `${shop.url}?utm_source=a` });
+    await shop.until('the cookie', cookie);
+    const { visit_id, visitor_id } = await shop.inspect();
+    assert.ok(visitor_id);
+    assert.ok((await cookie()).length <= 1800);
+    await shop.run('localStorage.clear()');
+    await shop.visit(BESIDE(shop));
+    const again = await shop.inspect();
+    assert.deepEqual([again.visit_id, again.visitor_id], [visit_id, visitor_id]);
+    const id = await clicked(shop);
+    await shop.settled();
+    await shop.counted([id]);
+    await shop.run("tagwerk('consent', 'denied')");
+    assert.equal(await cookie(), null, 'it goes when consent goes');
+  },
+};
+
+suite('page', [...inModes([...NEVER_IN_THE_WAY, ...INCLUDED, ...CHANGED, ...REWRITING], MODES), ...HOSTILE, ...SINGLE_PAGE, ...SINGLE_PAGE.map((row) => ({ ...row, mode: 'shim' })), REMEMBERED]);

@@ -43,14 +43,14 @@ export function taken(address, parameter = 'cid') {
 let shops = 0;
 
 /**
- * A shop of its own name, so that no shop finds what another has stored. `init` is a script that runs in each of its pages before
- * anything else.
+ * A shop of its own name (`host` makes it of the shop's number), so that no shop finds what another has stored. `init` is a script
+ * that runs in each of its pages before anything else.
  */
 export class Shop {
-  constructor({ driver, world, server }, { mode = 'wasm', init = '' } = {}) {
+  constructor({ driver, world, server }, { mode = 'wasm', init = '', host = (number) => `shop${number}.example` } = {}) {
     this.number = ++shops;
     Object.assign(this, { driver, world, server, mode, init });
-    this.host = `shop${this.number}.example`;
+    this.host = host(this.number);
     this.url = `http://${this.host}/blog/post`;
     this.script = `http://${TAG_HOST}/${server.site.site_id}.js`;
     this.tag = `<script async src="${this.script}"></script>`;

@@ -10,11 +10,11 @@ import { startWorld } from './world.mjs';
 
 const OUTCOMES = fileURLToPath(new URL('../../target/engines/', import.meta.url));
 /** The site's settings that rows change, as they are at first (a merge patch). */
-const SETTINGS = { consent: { mode: 'none', gpc: false, decorate_without: true }, existing_subid: 'keep' };
+const SETTINGS = { origins: [], consent: { mode: 'none', gpc: false, decorate_without: true }, existing_subid: 'keep' };
 
 /**
- * Runs a table. A row is `{ name, mode, init, settings, differs: { engine: link }, run(shop) }`: `settings` is a merge patch for
- * the site, `differs` names the engines in which the row cannot be shown, each with the link that explains it.
+ * Runs a table. A row is `{ name, mode, init, host, settings, differs: { engine: link }, run(shop) }`: `settings` is a merge patch for
+ * the site, or makes one of the shop; `differs` names the engines in which the row cannot be shown, each with the link that explains it.
  */
 export function suite(name, rows) {
   const outcomes = [];
@@ -48,9 +48,10 @@ export function suite(name, rows) {
         const outcome = { title, outcome: 'failed' };
         outcomes.push(outcome);
         const shop = new Shop({ driver: all.running.driver, world, server }, row);
-        if (changed !== row.settings) {
-          await server.change({ ...SETTINGS, ...row.settings });
-          changed = row.settings;
+        const settings = typeof row.settings === 'function' ? row.settings(shop) : row.settings;
+        if (changed !== settings) {
+          await server.change({ ...SETTINGS, ...settings });
+          changed = settings;
         }
         try {
           await row.run(shop);
