@@ -40,7 +40,7 @@ async fn nothing_else_of_the_settings_reaches_the_page() {
     let server = Server::start().await;
     let change = json!({
         "name": "private-name",
-        "origins": ["https://private-origin.example"],
+        "origins": ["https://shop.example"],
         "reporting_currency": "XTS",
         "autoscan": {"hosts": ["private-autoscan.example"]},
         "groups": {"digistore24": {"ipn_passphrase": "private-phrase", "senders": ["203.0.113.77"], "currency": "XTS"}},
@@ -71,6 +71,7 @@ async fn nothing_else_of_the_settings_reaches_the_page() {
             "group",
             "clicks",
             "cookies",
+            "own",
             "inspect",
             "inspect_wasm"
         ]
