@@ -271,7 +271,8 @@ async fn a_body_that_does_not_fit_is_told() {
         (String::new(), 400),
         ("\n \n".to_owned(), 400),
         ("http://127.0.0.1/x\n".repeat(51), 400),
-        ("x".repeat(200_000), 413),
+        // One byte too many: with more of it unread, the connection might break before the answer is heard.
+        ("x".repeat(50 * 2050 + 1), 413),
     ] {
         let length = body.len();
         assert_eq!(post(&server, body).await.status(), status, "{length}");
