@@ -87,3 +87,44 @@ pub(super) fn reading(path: &Path) -> SqliteConnectionManager {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::Sqlite;
+    use crate::store::{Books, Links, Page, Sites};
+
+    /// Opens a database as an earlier version left it: with so many of the migrations, and these rows.
+    async fn opened_from(version: usize, rows: &str) -> (Sqlite, tempfile::TempDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("tagwerk.db");
+        let mut connection = Connection::open(&path).expect("a database");
+        connection.pragma_update(None, "journal_mode", "WAL").expect("WAL");
+        migrations().to_version(&mut connection, version).expect("the version before");
+        connection.execute_batch(rows).expect("rows");
+        drop(connection);
+        (Sqlite::open(&path, Options::default()).expect("it opens"), folder)
+    }
+
+    #[tokio::test]
+    async fn a_database_from_before_links_and_cookies_opens_with_its_rows() {
+        let rows = r#"
+            INSERT INTO sites (site_id, tracking_id, created_at, settings) VALUES ('site', 'secret', 1, '{"name":"Old"}');
+            INSERT INTO visits (site_id, id, visit_id, at, received_at, landing_page, source, click_ids, bot)
+                VALUES ('site', 'row', 'abcdefgh01234567', 2, 3, 'https://a.example/?gclid=X', '{}', '{"gclid":"X"}', 0);"#;
+        let (store, _folder) = opened_from(1, rows).await;
+        let site = store.site("site").await.expect("read").expect("the site");
+        assert_eq!(crate::settings::SiteSettings::of(&site).expect("settings").name, "Old");
+        let visits = store.visits("site", Page { after: None, limit: 9 }).await.expect("read").items;
+        assert_eq!(visits.len(), 1);
+        assert_eq!(visits[0].click_ids.get("gclid").map(String::as_str), Some("X"));
+        assert!(visits[0].cookies.is_empty());
+        assert!(store.links("site", Page { after: None, limit: 9 }).await.expect("read").items.is_empty());
+        store.close().await;
+    }
+
+    #[test]
+    fn the_migrations_are_sound() {
+        migrations().validate().expect("every migration runs");
+    }
+}
