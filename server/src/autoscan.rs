@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 pub mod answer;
+mod difference;
 pub mod verdict;
 mod walk;
 

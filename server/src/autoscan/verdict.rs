@@ -2,6 +2,7 @@
 //! through. Pure: [`super::walk`] does the walking.
 
 use super::answer::End;
+use super::difference::{self, Difference};
 use tagwerk_protocol::click_id::{ClickId, VisitId};
 use tagwerk_protocol::form;
 use tagwerk_protocol::href;
@@ -31,7 +32,7 @@ pub struct Verdict {
     pub group: Option<String>,
     /// Whether parameters get through; `None` where that is not known or makes no sense.
     pub forwards: Option<bool>,
-    /// The network's URL it leads to.
+    /// The network's URL it leads to, if that is the same each time.
     pub resolved: Option<String>,
     /// Why, in a sentence.
     pub reason: String,
@@ -113,27 +114,53 @@ fn probe_id() -> String {
     id.map(|id| id.to_string()).unwrap_or_default()
 }
 
-/// What the way of a link says, and the way of the same link with a probe. That one is asked for where the first reaches a
-/// network by redirects.
-pub fn verdict(plain: Way, probed: Option<Way>) -> Verdict {
+/// Whether the link has to be followed a third time, as it is: only that tells what the probe changed from what changes each time.
+pub fn is_unclear(plain: &Way, probed: &Way) -> bool {
+    match (&plain.end, &probed.end) {
+        (Err(_), _) => false,
+        (Ok(_), Err(end)) => end.lasting,
+        (Ok(group), Ok(_)) => difference(group, plain, probed) != Difference::None,
+    }
+}
+
+/// How another way of the same link ends otherwise than the first.
+fn difference(group: &GroupRule, first: &Way, other: &Way) -> Difference {
+    match (&other.end, first.hops.last(), other.hops.last()) {
+        (Ok(reached), Some(first), Some(other)) if reached.name == group.name => {
+            difference::between(first, other, &group.sub_id)
+        }
+        _ => Difference::Address,
+    }
+}
+
+/// What the ways of a link say: as it is, with a probe where the first reaches a network by redirects, and as it is once more
+/// where these two leave it unclear.
+pub fn verdict(plain: Way, probed: Option<Way>, again: Option<Way>) -> Verdict {
     let hops: Vec<String> = plain.hops.iter().map(|url| url.as_str().to_owned()).collect();
-    let group = match plain.end {
+    let group = match &plain.end {
         Ok(group) => group,
         Err(end) => {
-            let End { reason, lasting } = end;
+            let End { reason, lasting } = end.clone();
             return Verdict { group: None, forwards: None, resolved: None, reason, lasting, hops };
         }
     };
-    let (forwards, reason, lasting) = match &probed {
+    let (forwards, mut reason, lasting) = match &probed {
         None if hops.len() == 1 => (Some(true), "the link itself is the network's".into(), true),
         None => (None, "it leads to the network; whether parameters get through was not asked".into(), false),
-        Some(probed) => through(&group, probed),
+        Some(probed) => through(group, &plain, probed, again.as_ref()),
     };
-    Verdict { group: Some(group.name), forwards, resolved: hops.last().cloned(), reason, lasting, hops }
+    let is_same = |other: &Way| difference(group, &plain, other) == Difference::None;
+    // An address that is another one each time is one visitor's own, and nobody else may be sent there.
+    let is_steady = hops.len() == 1 || probed.as_ref().is_some_and(is_same) || again.as_ref().is_some_and(is_same);
+    if forwards == Some(false) && !is_steady {
+        reason.push_str("; its address is not the same each time");
+    }
+    let resolved = if is_steady { hops.last().cloned() } else { None };
+    Verdict { group: Some(group.name.clone()), forwards, resolved, reason, lasting, hops }
 }
 
 /// Whether the probe got through, with the reason, and whether that stays so.
-fn through(group: &GroupRule, probed: &Way) -> (Option<bool>, String, bool) {
+fn through(group: &GroupRule, plain: &Way, probed: &Way, again: Option<&Way>) -> (Option<bool>, String, bool) {
     match &probed.end {
         Err(end) if !end.lasting => (
             None,
@@ -152,12 +179,28 @@ fn through(group: &GroupRule, probed: &Way) -> (Option<bool>, String, bool) {
             let is_probe = |value: &String| value.eq_ignore_ascii_case(&id);
             let sub_id = &group.sub_id;
             if !sent.iter().any(is_probe) {
-                (Some(false), format!("it leads to the network and drops {sub_id}"), true)
-            } else if sent.iter().all(is_probe) {
-                (Some(true), format!("it leads to the network and passes {sub_id} on"), true)
-            } else {
+                return (Some(false), format!("it leads to the network and drops {sub_id}"), true);
+            }
+            if !sent.iter().all(is_probe) {
                 // Which of several the network reads is anybody's guess.
-                (Some(false), format!("it leads to the network with a {sub_id} of its own beside ours"), true)
+                let reason = format!("it leads to the network with a {sub_id} of its own beside ours");
+                return (Some(false), reason, true);
+            }
+            if difference(group, plain, probed) != Difference::Address {
+                return (Some(true), format!("it leads to the network and passes {sub_id} on"), true);
+            }
+            match again {
+                // Whoever rotates offers does so with and without a parameter.
+                Some(again) if again.end.is_ok() && difference(group, plain, again) != Difference::None => {
+                    let reason = format!("it leads to the network, not always to one address, and passes {sub_id} on");
+                    (Some(true), reason, true)
+                }
+                Some(again) if again.end.is_ok() => {
+                    let reason =
+                        "with a parameter it leads to another address of the network, or one that lacks something";
+                    (Some(false), reason.into(), true)
+                }
+                _ => (None, "with a parameter it led to another address of the network".into(), false),
             }
         }
     }
@@ -183,51 +226,85 @@ mod tests {
 
     /// The verdict where the probe ends at this URL, in which `ID` stands for the probe.
     fn of(last: &str) -> Verdict {
-        verdict(way("https://n.example/go/1?a=b"), Some(way(&last.replace("ID", &probe_id()))))
+        of_three(last, None)
+    }
+
+    /// The verdict where a third walk ends there.
+    fn of_three(last: &str, again: Option<&str>) -> Verdict {
+        verdict(way("https://n.example/go/1?a=b"), Some(way(&last.replace("ID", &probe_id()))), again.map(way))
     }
 
     #[test]
     fn a_probe_that_arrives_got_through() {
         for last in [
             "https://n.example/go/1?a=b&sub=ID",
-            "https://n.example/go/1?sub=ID#x",
-            "https://n.example/go/1?sub=ID&sub=ID",
+            "https://n.example/go/1?sub=ID&a=b#x",
+            "https://n.example/go/1/?a=b&sub=ID&sub=ID",
         ] {
             let found = of(last);
             assert_eq!((found.forwards, found.group.as_deref()), (Some(true), Some("n")), "{found:?}");
             assert_eq!(found.resolved.as_deref(), Some("https://n.example/go/1?a=b"), "without the probe");
         }
-        assert_eq!(of(&"https://n.example/go/1?sub=ID".replace("ID", &probe_id().to_uppercase())).forwards, Some(true));
+        let upper = "https://n.example/go/1?a=b&sub=ID".replace("ID", &probe_id().to_uppercase());
+        assert_eq!(of(&upper).forwards, Some(true));
     }
 
     #[test]
     fn a_probe_that_does_not_arrive_in_its_place_was_dropped() {
         for last in [
             "https://n.example/go/1?a=b",
-            "https://n.example/go/1?other=ID",
-            "https://n.example/go/1?sub=somebody&sub=ID",
-            "https://n.example/go/1?sub=ID&sub=somebody",
-            "https://n.example/go/1?sub=",
-            "https://n.example/go/ID#sub=ID",
+            "https://n.example/go/1?a=b&other=ID",
+            "https://n.example/go/1?a=b&sub=somebody&sub=ID",
+            "https://n.example/go/1?a=b&sub=ID&sub=somebody",
+            "https://n.example/go/1?a=b&sub=",
+            "https://n.example/go/ID?a=b#sub=ID",
         ] {
-            let found = of(last);
+            let found = of_three(last, Some("https://n.example/go/1?a=b"));
             assert_eq!((found.forwards, found.lasting), (Some(false), true), "{last}: {found:?}");
             assert!(found.resolved.is_some());
         }
     }
 
     #[test]
+    fn a_probe_that_costs_the_link_a_parameter_or_its_offer_did_not_get_through() {
+        for last in ["https://n.example/go/1?sub=ID", "https://n.example/go/home?a=b&sub=ID"] {
+            assert!(is_unclear(&way("https://n.example/go/1?a=b"), &way(last)), "{last}");
+            let found = of_three(last, Some("https://n.example/go/1?a=b"));
+            assert_eq!((found.forwards, found.lasting), (Some(false), true), "{last}: {found:?}");
+            assert_eq!(found.resolved.as_deref(), Some("https://n.example/go/1?a=b"), "what it leads to otherwise");
+            assert_eq!((of(last).forwards, of(last).lasting), (None, false), "{last}: not known without a third walk");
+        }
+    }
+
+    #[test]
+    fn a_link_that_rotates_offers_passes_parameters_on_and_has_no_address_of_its_own() {
+        let found = of_three("https://n.example/go/2?a=b&sub=ID", Some("https://n.example/go/3"));
+        assert_eq!((found.forwards, found.resolved), (Some(true), None), "{}", found.reason);
+    }
+
+    #[test]
+    fn an_address_that_is_each_visitor_s_own_is_handed_to_nobody_else() {
+        let found = of_three("https://n.example/go/1?a=c", Some("https://n.example/go/1?a=d"));
+        assert_eq!((found.forwards, found.resolved), (Some(false), None));
+        assert!(found.reason.contains("not the same each time"), "{}", found.reason);
+        let found = of_three("https://n.example/go/1?a=c&sub=ID", Some("https://n.example/go/1?a=d"));
+        assert_eq!((found.forwards, found.resolved), (Some(true), None), "each visitor gets an id on the way");
+        let found = of_three("https://n.example/go/1?a=c", Some("https://n.example/go/1?a=b"));
+        assert!(found.resolved.is_some(), "the parameter changed it, not the time");
+    }
+
+    #[test]
     fn a_probe_that_leads_elsewhere_was_not_let_through() {
         let elsewhere = Way { end: Ok(group("m", "m.example")), ..way("https://m.example/go/1") };
-        assert_eq!(verdict(way("https://n.example/go/1"), Some(elsewhere)).forwards, Some(false));
+        assert_eq!(verdict(way("https://n.example/go/1"), Some(elsewhere), None).forwards, Some(false));
         let nowhere = Way { end: Err(End::lasting("404")), ..way("https://shop.example/404") };
-        assert_eq!(verdict(way("https://n.example/go/1"), Some(nowhere)).forwards, Some(false));
+        assert_eq!(verdict(way("https://n.example/go/1"), Some(nowhere), None).forwards, Some(false));
     }
 
     #[test]
     fn a_probe_that_failed_says_nothing_for_long() {
         let failed = Way { end: Err(End::passing("too slow")), ..way("https://shop.example/y") };
-        let found = verdict(way("https://n.example/go/1"), Some(failed));
+        let found = verdict(way("https://n.example/go/1"), Some(failed), None);
         assert_eq!((found.forwards, found.lasting, found.group.as_deref()), (None, false, Some("n")));
         assert!(found.reason.contains("too slow"), "{}", found.reason);
     }
@@ -235,7 +312,7 @@ mod tests {
     #[test]
     fn a_way_that_reaches_no_network_tells_why() {
         let nowhere = Way { end: Err(End::lasting("it redirects in a circle")), ..way("https://shop.example/y") };
-        let found = verdict(nowhere, None);
+        let found = verdict(nowhere, None, None);
         assert_eq!((found.group, found.forwards, found.resolved), (None, None, None));
         assert_eq!(found.hops, ["https://shop.example/x", "https://shop.example/y"]);
         assert!(found.lasting && found.reason.contains("circle"));
@@ -244,7 +321,7 @@ mod tests {
     #[test]
     fn a_link_of_the_network_s_own_needs_no_probe() {
         let own = Way { hops: vec![url("https://n.example/go/1")], end: Ok(group("n", "n.example")) };
-        assert_eq!(verdict(own, None).forwards, Some(true));
+        assert_eq!(verdict(own, None, None).forwards, Some(true));
     }
 
     #[test]
@@ -301,8 +378,11 @@ mod tests {
             let rules = LinkRules { groups: vec![group("n", "n.example")], ..LinkRules::default() };
             let last = url(&format!("https://n.example/{path}"));
             let end = owner(&rules, &last).cloned().ok_or(End::lasting("nowhere"));
-            let found = verdict(Way { hops: vec![url("https://shop.example/"), last.clone()], end: end.clone() }, Some(Way { hops: vec![last], end }));
-            prop_assert_eq!(found.group.is_some(), found.resolved.is_some());
+            let plain = Way { hops: vec![url("https://shop.example/"), last.clone()], end: end.clone() };
+            let probed = Way { hops: vec![last], end };
+            let again = is_unclear(&plain, &probed).then(|| probed.clone());
+            let found = verdict(plain, Some(probed), again);
+            prop_assert!(found.group.is_some() || found.resolved.is_none() && found.forwards.is_none());
         }
     }
 }

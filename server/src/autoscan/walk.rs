@@ -15,8 +15,8 @@ use url::Url;
 /// find it in a log.
 const AGENT: &str = concat!("Mozilla/5.0 (compatible; Tagwerk/", env!("CARGO_PKG_VERSION"), "; AutoScan)");
 
-/// Finds out where a link leads and whether parameters get through: walks once as it is, and once with a probe. The network itself
-/// is never asked: the way ends before it.
+/// Finds out where a link leads and whether parameters get through: walks once as it is, once with a probe, and once more as it is
+/// where these two differ. The network itself is never asked: the way ends before it.
 pub(super) async fn follow(outgoing: &Outgoing, rules: &LinkRules, link: &Url, bounds: &config::Autoscan) -> Verdict {
     let walker = Walker {
         outgoing,
@@ -30,7 +30,11 @@ pub(super) async fn follow(outgoing: &Outgoing, rules: &LinkRules, link: &Url, b
         Ok(group) if plain.hops.len() > 1 => Some(walker.walk(verdict::probe(link, group)).await),
         _ => None,
     };
-    verdict::verdict(plain, probed)
+    let again = match &probed {
+        Some(probed) if verdict::is_unclear(&plain, probed) => Some(walker.walk(link.clone()).await),
+        _ => None,
+    };
+    verdict::verdict(plain, probed, again)
 }
 
 struct Walker<'a> {

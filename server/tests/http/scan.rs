@@ -88,6 +88,25 @@ async fn a_cloaked_link_that_drops_parameters_is_resolved_where_the_site_allows_
 }
 
 #[tokio::test]
+async fn a_cloaked_link_that_would_lose_a_parameter_is_not_decorated() {
+    let (server, site) = (scanning("").await, Cloaks::open().await);
+    assert_eq!(server.patch_settings(json!({"autoscan": {"use_resolved": true}})).await.status(), 200);
+    let answer = ask_one(&server, &site.link("/go/replaces")).await;
+    assert_eq!(answer.get("forwards"), None, "the commission is somebody's: {answer}");
+    assert_eq!(answer["resolved"], site.link("/redir/7/partner/?aff=7").as_str());
+    assert_eq!(site.heard().len(), 3, "plain, with a probe, and plain again: {:?}", site.heard());
+}
+
+#[tokio::test]
+async fn an_offer_s_address_that_is_made_for_each_visitor_takes_no_link_s_place() {
+    let (server, site) = (scanning("").await, Cloaks::open().await);
+    assert_eq!(server.patch_settings(json!({"autoscan": {"use_resolved": true}})).await.status(), 200);
+    let answer = ask_one(&server, &site.link("/go/visit")).await;
+    assert_eq!((answer.get("forwards"), answer.get("resolved")), (None, None), "{answer}");
+    assert!(answer["reason"].as_str().is_some_and(|why| why.contains("not the same each time")), "{answer}");
+}
+
+#[tokio::test]
 async fn a_link_that_leads_to_no_network_is_told_with_a_reason_alone() {
     let (server, site) = (scanning("").await, Cloaks::open().await);
     for (path, why) in [
