@@ -14,7 +14,10 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use std::net::SocketAddr;
+use tagwerk_protocol::click_id::ClickId;
 use tagwerk_protocol::form;
+use tagwerk_protocol::link::{Existing, LinkRules};
+use url::Url;
 
 /// Longest body, in bytes; a line may end in CR LF.
 const LONGEST_BODY: usize = MOST_LINKS * (LONGEST_LINK + 2);
@@ -84,24 +87,29 @@ async fn answer(
             Some(found) => found.map_err(str::to_owned),
             None => Err("it was not asked about".to_owned()),
         });
-        answer.push_str(&told(line, found, settings.autoscan.use_resolved));
+        answer.push_str(&told(line, found, &site.rules, settings.autoscan.use_resolved));
         answer.push('\n');
     }
     Ok(answer)
 }
 
 /// The line of one link.
-fn told(asked: &str, found: Result<LinkRow, String>, use_resolved: bool) -> String {
+fn told(asked: &str, found: Result<LinkRow, String>, rules: &LinkRules, use_resolved: bool) -> String {
     let mut line = String::new();
     form::push(&mut line, "url", asked);
     let reason = match found {
         Err(reason) => reason,
-        Ok(link) => {
+        Ok(mut link) => {
             if let Some(group) = &link.group {
                 form::push(&mut line, "group", group);
             }
             match (link.forwards, &link.resolved) {
-                (Some(true), _) => form::push(&mut line, "forwards", "1"),
+                (Some(true), _) => match kept_sub_id(&link, rules) {
+                    Some(name) => {
+                        link.reason = format!("its redirect sets {name} itself, and existing_subid keeps that")
+                    }
+                    None => form::push(&mut line, "forwards", "1"),
+                },
                 (Some(false), Some(resolved)) if use_resolved => form::push(&mut line, "resolved", resolved),
                 _ => {}
             }
@@ -110,4 +118,14 @@ fn told(asked: &str, found: Result<LinkRow, String>, use_resolved: bool) -> Stri
     };
     form::push(&mut line, "reason", &reason);
     line
+}
+
+/// The parameter that holds a sub-id of the redirect's own, where the site keeps those: ours would take its place.
+fn kept_sub_id<'a>(link: &LinkRow, rules: &'a LinkRules) -> Option<&'a str> {
+    let group = rules.groups.iter().find(|group| Some(&group.name) == link.group.as_ref())?;
+    let last = Url::parse(link.hops.last()?).ok()?;
+    let is_own =
+        |(name, value): (String, String)| name == group.sub_id && !value.is_empty() && ClickId::parse(&value).is_none();
+    let has_own = form::pairs(last.query()?).any(is_own);
+    (has_own && rules.existing == Existing::Keep).then_some(group.sub_id.as_str())
 }

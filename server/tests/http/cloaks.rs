@@ -99,6 +99,7 @@ async fn answer(State(site): State<Arc<Inner>>, uri: Uri, headers: HeaderMap) ->
         ["go", "replaces"] if query.is_empty() => found(&format!("{offer}?aff=7")),
         ["go", "replaces"] => found(&forwarded),
         ["go", "visit"] => found(&format!("{offer}?sid={}", site.heard.borrow().len())),
+        ["go", "sets"] => found(&format!("{offer}?{}", if query.is_empty() { "cid=theplugin" } else { known })),
         ["go", "own"] => found(&format!("{offer}?cid=theplugin&{query}")),
         ["go", "chain", "0"] => found(&forwarded),
         ["go", "chain", n] => found(&format!("/go/chain/{}?{query}", step(n) - 1)),

@@ -107,6 +107,18 @@ async fn an_offer_s_address_that_is_made_for_each_visitor_takes_no_link_s_place(
 }
 
 #[tokio::test]
+async fn a_redirect_s_own_sub_id_is_kept_unless_the_site_says_replace() {
+    let (server, site) = (scanning("").await, Cloaks::open().await);
+    let link = site.link("/go/sets");
+    let answer = ask_one(&server, &link).await;
+    assert_eq!(answer.get("forwards"), None, "{answer}");
+    assert!(answer["reason"].as_str().is_some_and(|why| why.contains("existing_subid")), "{answer}");
+    assert_eq!(server.patch_settings(json!({"existing_subid": "replace"})).await.status(), 200);
+    assert_eq!(ask_one(&server, &link).await["forwards"], "1");
+    assert_eq!(site.heard().len(), 2, "what is known is judged anew without asking again: {:?}", site.heard());
+}
+
+#[tokio::test]
 async fn a_link_that_leads_to_no_network_is_told_with_a_reason_alone() {
     let (server, site) = (scanning("").await, Cloaks::open().await);
     for (path, why) in [
