@@ -100,14 +100,8 @@ impl AutoScan {
 /// # Errors
 /// What is remembered cannot be read.
 pub async fn ask(app: &SharedApp, site: &Scanned, links: &[Url]) -> Result<Vec<Found>, StoreError> {
-    let now = app.now();
     let urls: Vec<String> = links.iter().map(|url| url.as_str().to_owned()).collect();
-    let known = app.store.links_by_url(&site.site_id, &urls).await?;
-    let known: HashMap<String, LinkRow> = known
-        .into_iter()
-        .filter(|row| row.expires_at > now && row.rules == site.version)
-        .map(|row| (row.url.clone(), row))
-        .collect();
+    let known = remembered(app, site, &urls).await?;
     // All are begun before one is waited for.
     let asked: Vec<Result<Found, Waiting>> = links
         .iter()
@@ -128,6 +122,14 @@ pub async fn ask(app: &SharedApp, site: &Scanned, links: &[Url]) -> Result<Vec<F
         });
     }
     Ok(answers)
+}
+
+/// What is remembered of these links and still holds, by link.
+async fn remembered(app: &SharedApp, site: &Scanned, urls: &[String]) -> Result<HashMap<String, LinkRow>, StoreError> {
+    let now = app.now();
+    let rows = app.store.links_by_url(&site.site_id, urls).await?;
+    let holds = |row: &LinkRow| row.expires_at > now && row.rules == site.version;
+    Ok(rows.into_iter().filter(holds).map(|row| (row.url.clone(), row)).collect())
 }
 
 /// Begins to follow a link, unless somebody has.
@@ -155,6 +157,12 @@ fn begin(app: &SharedApp, site: &Scanned, link: &Url) -> Result<Waiting, &'stati
 /// Follows a link and remembers what was found.
 async fn follow(app: &SharedApp, site: &Scanned, link: &Url) -> Option<LinkRow> {
     let (scan, bounds) = (&app.autoscan, &app.config.autoscan);
+    // Somebody else may have found it out between our look and our turn: what was kept before the turn was given back is seen here.
+    if let Ok(mut known) = remembered(app, site, &[link.as_str().to_owned()]).await
+        && let Some(row) = known.remove(link.as_str())
+    {
+        return Some(row);
+    }
     // A place at the host first: who waits for a slow host must not take the places of others.
     let at_host = scan.places(link.host_str().unwrap_or_default(), bounds.followings_per_host);
     let (_at_host, _of_all) = (at_host.acquire().await.ok()?, scan.all.acquire().await.ok()?);
