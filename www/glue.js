@@ -5,9 +5,9 @@ import { ask as answer, initSync } from "../pkg/tagwerk_tag.js";
 
 const TOKEN = "--CLICK-ID--";
 /** Most links that are decorated before anybody uses them; most that are looked at for it, in slices; most passes. */
-const MOST_EAGER = 50;
-const MOST_LOOKED_AT = 2000;
-const SLICE = 200;
+const MOST_EAGER = 20;
+const MOST_LOOKED_AT = 1000;
+const SLICE = 100;
 const MOST_PASSES = 10;
 /** Most links that are asked about as possibly cloaked. */
 const MOST_SCANNED = 50;
@@ -305,20 +305,21 @@ export const join = (shim) => {
     if (!selector || !passes) return;
     passes--;
     const links = document.links;
+    const scans = setting("scan") && granted();
     const scanned = [];
     let at = 0;
     const slice = () => {
-      const end = Math.min(at + SLICE, links.length, MOST_LOOKED_AT);
-      for (; at < end && eager; at++) {
-        const link = links[at];
-        if (link.matches(selector) && touch(link)) eager--;
-        const { origin, pathname } = link;
-        if (setting("scan") && granted() && asked.size < MOST_SCANNED && isCandidate(link) && !asked.has(origin + pathname)) {
-          asked.add(origin + pathname);
-          scanned.push(origin + pathname);
-        }
+      // All are read before one is changed: each change makes the browser count the page's links anew.
+      const batch = [];
+      for (let link; batch.length < SLICE && at < MOST_LOOKED_AT && (link = links[at]); at++) batch.push(link);
+      for (const link of batch) {
+        if (eager && link.matches(selector) && touch(link)) eager--;
+        if (!scans || asked.size >= MOST_SCANNED || !isCandidate(link)) continue;
+        const url = link.origin + link.pathname;
+        if (!asked.has(url)) scanned.push(url);
+        asked.add(url);
       }
-      if (at == end && at < links.length && at < MOST_LOOKED_AT) return idle(slice);
+      if (batch.length == SLICE && (eager || scans)) return idle(slice);
       if (scanned[0]) scan(scanned);
       if (!eager) return;
       observer =
