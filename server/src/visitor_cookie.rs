@@ -9,16 +9,18 @@ use tagwerk_protocol::form;
 use tagwerk_protocol::source::Arrival;
 use url::{Host, Url};
 
+mod record;
+
+use record::{Record, SEEN};
+
 /// The cookie's name.
 pub const NAME: &str = "tagwerk";
 /// Longest value, in bytes: the cookie travels with every request to the site.
 pub const MAX_VALUE: usize = 1800;
 /// How long browsers keep a cookie at most.
 const SECONDS: u32 = 400 * 86_400;
-/// Lengths that pages are cut to, until all fit.
-const PAGE_LENGTHS: [usize; 7] = [1024, 512, 384, 256, 128, 64, 32];
-/// When a page of the visit was last seen; the shim's own field.
-const SEEN: &str = "seen";
+/// How far ahead a browser's clock may be, in milliseconds.
+const AHEAD: i64 = 86_400_000;
 
 /// What the request tells of the page that made it.
 #[derive(Debug, Clone, Default)]
@@ -33,11 +35,15 @@ pub struct Asked<'a> {
     pub credentials: bool,
     /// Every `Cookie` header.
     pub cookies: Vec<&'a str>,
+    /// `Host`, as the request brings it.
+    pub host: Option<&'a str>,
+    /// When it came, in milliseconds since 1970 UTC.
+    pub received_at: i64,
 }
 
 /// The `Set-Cookie` of the answer to this event; nothing where the page is of another site, or another visit was seen since.
 pub fn after(event: &Event, asked: &Asked<'_>, public_url: &str, click_params: &[String]) -> Option<String> {
-    let server = Url::parse(public_url).ok()?;
+    let server = server(asked, public_url)?;
     if !may_set(asked, &server) {
         return None;
     }
@@ -46,10 +52,24 @@ pub fn after(event: &Event, asked: &Asked<'_>, public_url: &str, click_params: &
         let fields: BTreeMap<String, String> = form::pairs(value).collect();
         fields.contains_key(field::VISIT_ID).then_some(fields)
     });
-    let value = value(event, &known.unwrap_or_default(), click_params, asked.own_hosts)?;
+    let value = value(event, &known.unwrap_or_default(), click_params, asked)?;
     let domain = server.host_str().and_then(registrable).map(|domain| format!("; Domain={domain}")).unwrap_or_default();
     let secure = if server.scheme() == "https" { "; Secure" } else { "" };
     Some(format!("{NAME}={value}; Path=/; Max-Age={SECONDS}; SameSite=Lax{domain}{secure}"))
+}
+
+/// The server as the page reached it: by the name in `Host` where that is of the page's own site, since one server may have a name
+/// in the domain of each of its sites; else by its public URL, for a proxy may have put another name there.
+fn server(asked: &Asked<'_>, public_url: &str) -> Option<Url> {
+    let public = Url::parse(public_url).ok()?;
+    let reached = || {
+        let page = Url::parse(asked.origin?).ok()?;
+        // A page that came by https asks by nothing else.
+        let scheme = if page.scheme() == "https" { "https" } else { public.scheme() };
+        let reached = Url::parse(&format!("{scheme}://{}", asked.host?)).ok()?;
+        (site(&page)? == site(&reached)?).then_some(reached)
+    };
+    Some(reached().unwrap_or(public))
 }
 
 /// Whether the page is of the server's own site, so that the browser takes the cookie and it is nobody else's.
@@ -84,10 +104,12 @@ fn value(
     event: &Event,
     known: &BTreeMap<String, String>,
     click_params: &[String],
-    own_hosts: &[String],
+    asked: &Asked<'_>,
 ) -> Option<String> {
     let number = |name: &str| known.get(name).and_then(|text| text.parse::<i64>().ok());
-    let known_seen = number(SEEN).unwrap_or(i64::MIN);
+    // A clock that was once far ahead must not keep out every visit to come for as long as the cookie lives.
+    let latest = asked.received_at.saturating_add(AHEAD);
+    let known_seen = number(SEEN).filter(|seen| *seen <= latest).unwrap_or(i64::MIN);
     let is_same_visit = known.get(field::VISIT_ID).is_some_and(|id| id == event.visit_id.as_str());
     // A line that waited for a later page must not bring back the visit before.
     if known_seen > event.at && !is_same_visit {
@@ -101,13 +123,13 @@ fn value(
             referrer: text(field::REFERRER).unwrap_or_default(),
         })
     };
-    let own = || event.landing.has_source(click_params, own_hosts).then(|| event.landing.clone());
+    let own = || event.landing.has_source(click_params, asked.own_hosts).then(|| event.landing.clone());
     let is_id = |id: &&String| {
         id.len() <= MAX_ID && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
     let record = Record {
         visit_id: event.visit_id.as_str(),
-        seen: event.at.max(if is_same_visit { known_seen } else { i64::MIN }),
+        seen: event.at.max(if is_same_visit { known_seen } else { i64::MIN }).min(latest),
         visitor_id: event.visitor_id.as_ref().or_else(|| known.get(field::VISITOR_ID).filter(is_id)),
         arrivals: [
             (field::LANDING, Some(event.landing.clone())),
@@ -118,74 +140,9 @@ fn value(
     record.fitting(click_params)
 }
 
-/// What the cookie holds.
-struct Record<'a> {
-    visit_id: &'a str,
-    seen: i64,
-    visitor_id: Option<&'a String>,
-    arrivals: [(&'static str, Option<Arrival>); 3],
-}
-
-impl Record<'_> {
-    /// The text, with so much of it left out that it fits: referrers, then what pages hold besides their source, then pages' ends.
-    fn fitting(&self, click_params: &[String]) -> Option<String> {
-        let whole = || self.text(true, str::to_owned);
-        let bare = || self.text(false, str::to_owned);
-        let essential = |page: &str| source_only(page, click_params);
-        let short =
-            PAGE_LENGTHS.iter().map(|length| self.text(false, |page| cut(&essential(page), *length).to_owned()));
-        let mut texts = [whole(), bare(), self.text(false, essential)].into_iter().chain(short);
-        texts.find(|text| text.len() <= MAX_VALUE)
-    }
-
-    fn text(&self, with_referrers: bool, shown: impl Fn(&str) -> String) -> String {
-        let mut text = String::new();
-        form::push(&mut text, field::VISIT_ID, self.visit_id);
-        form::push(&mut text, SEEN, &self.seen.to_string());
-        if let Some(visitor_id) = self.visitor_id {
-            form::push(&mut text, field::VISITOR_ID, visitor_id);
-        }
-        for (prefix, arrival) in &self.arrivals {
-            let Some(arrival) = arrival else { continue };
-            form::push(&mut text, &[prefix, field::AT].concat(), &arrival.at.to_string());
-            form::push(&mut text, &[prefix, field::PAGE].concat(), &shown(&arrival.page));
-            if with_referrers && !arrival.referrer.is_empty() {
-                form::push(&mut text, &[prefix, field::REFERRER].concat(), &arrival.referrer);
-            }
-        }
-        text
-    }
-}
-
-/// The address with only those parameters that a source is read from, and without its fragment.
-fn source_only(page: &str, click_params: &[String]) -> String {
-    let page = page.split('#').next().unwrap_or_default();
-    let Some((path, query)) = page.split_once('?') else { return page.to_owned() };
-    let is_source = |pair: &&str| {
-        let name = form::decode(pair.split('=').next().unwrap_or_default()).to_ascii_lowercase();
-        name.starts_with("utm_") || click_params.iter().any(|param| param.eq_ignore_ascii_case(&name))
-    };
-    let kept: Vec<&str> = query.split('&').filter(is_source).collect();
-    if kept.is_empty() { path.to_owned() } else { [path, "?", &kept.join("&")].concat() }
-}
-
-/// The beginning of an address. No parameter is cut in two, since half a click id is somebody else's, and no percent escape.
-fn cut(page: &str, length: usize) -> &str {
-    let (begin, rest) = page.split_at(page.floor_char_boundary(length));
-    if rest.is_empty() {
-        return page;
-    }
-    let whole = |end: Option<usize>| end.and_then(|end| begin.get(..end));
-    if begin.contains('?') {
-        let is_between = rest.starts_with('&');
-        return if is_between { begin } else { whole(begin.rfind(['?', '&'])).unwrap_or_default() };
-    }
-    let escape = begin.rfind('%').filter(|at| at + 2 >= begin.len());
-    whole(escape).unwrap_or(begin)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::record::source_only;
     use super::*;
     use proptest::prelude::*;
     use tagwerk_protocol::click_id::VisitId;
@@ -330,6 +287,28 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_was_far_ahead_keeps_no_later_visit_out() {
+        let ahead = format!("tagwerk=visit_id=fedcba9876543210&seen={}", 2000 + 2 * AHEAD);
+        assert_eq!(set(&event("https://shop.com/"), &[&ahead]).expect("a cookie")["visit_id"], "0123456789abcdef");
+        let far = Event { at: i64::MAX, ..event("https://shop.com/") };
+        assert_eq!(set(&far, &[]).expect("a cookie")["seen"], AHEAD.to_string(), "a day after the receipt at most");
+    }
+
+    #[test]
+    fn a_server_that_the_page_s_own_site_has_a_name_for_goes_by_that_name() {
+        let from = |host: &'static str, origin: &'static str, public_url: &str| {
+            let asked = Asked { host: Some(host), origin: Some(origin), ..same_site() };
+            let cookie = after(&event("https://shop.com/"), &asked, public_url, &params()).expect("a cookie");
+            cookie.split_once("SameSite=Lax").expect("attributes").1.to_owned()
+        };
+        assert_eq!(from("t.other.com:8443", "https://www.other.com", SERVER), "; Domain=other.com; Secure");
+        assert_eq!(from("t.other.com", "https://www.other.com", "http://127.0.0.1:8080"), "; Domain=other.com; Secure");
+        for host in ["127.0.0.1:8080", "t.other.com", "", "a b", "com"] {
+            assert_eq!(from(host, "https://www.shop.com", SERVER), "; Domain=shop.com; Secure", "{host}");
+        }
+    }
+
+    #[test]
     fn a_cookie_of_that_name_that_is_somebody_else_s_is_no_record() {
         let cookies = [
             "tagwerk=S%0d%0a",
@@ -350,17 +329,6 @@ mod tests {
         long.landing.page.insert_str(long.landing.page.find("&gclid").expect("the parameter"), &"y".repeat(400));
         let found = set(&long, &[]).expect("a cookie");
         assert_eq!(found["landing_page"], "https://shop.com/a?gclid=Id_1&utm_source=s");
-    }
-
-    #[test]
-    fn a_page_is_never_cut_within_a_parameter_or_an_escape() {
-        assert_eq!(cut("https://a/?gclid=123&utm_source=s", 20), "https://a/?gclid=123");
-        assert_eq!(cut("https://a/?gclid=123&utm_source=s", 22), "https://a/?gclid=123");
-        assert_eq!(cut("https://a/?gclid=123&utm_source=s", 19), "https://a/");
-        assert_eq!(cut("https://a/%C3%A4", 12), "https://a/");
-        assert_eq!(cut("https://a/%C3%A4", 13), "https://a/%C3");
-        assert_eq!(cut("https://a/%C3%A4", 14), "https://a/%C3");
-        assert_eq!(cut("https://a/\u{e4}", 11), "https://a/");
     }
 
     proptest! {

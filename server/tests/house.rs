@@ -100,7 +100,9 @@ fn the_rules_do_no_input_or_output() {
         "server/src/ledger.rs",
         "server/src/visit.rs",
         "server/src/visitor_cookie.rs",
+        "server/src/visitor_cookie/record.rs",
         "server/src/autoscan/answer.rs",
+        "server/src/autoscan/difference.rs",
         "server/src/autoscan/verdict.rs",
         "server/src/outgoing/address.rs",
     ];

@@ -116,7 +116,7 @@ fn cookie(
     headers: &HeaderMap,
     events: &[ReceivedEvent],
 ) -> Option<HeaderValue> {
-    let latest = &events.iter().max_by_key(|received| received.event.at)?.event;
+    let latest = events.iter().max_by_key(|received| received.event.at)?;
     let asked = Asked {
         fetch_site: header_text(headers, SEC_FETCH_SITE),
         origin: header_text(headers, header::ORIGIN),
@@ -124,7 +124,9 @@ fn cookie(
         // Without listed origins the tag sends none, and the browser takes none from another origin.
         credentials: !settings.origins.is_empty(),
         cookies: headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok()).collect(),
+        host: header_text(headers, header::HOST),
+        received_at: latest.received_at,
     };
-    let cookie = visitor_cookie::after(latest, &asked, &app.public_url, &app.clicks.params())?;
+    let cookie = visitor_cookie::after(&latest.event, &asked, &app.public_url, &app.clicks.params())?;
     HeaderValue::try_from(cookie).ok()
 }

@@ -127,6 +127,17 @@ async fn the_answer_to_a_page_of_the_same_site_sets_the_visitor_s_cookie() {
 }
 
 #[tokio::test]
+async fn a_server_with_a_name_in_each_site_s_domain_sets_the_cookie_there() {
+    let server = Server::start_with(&[], "public_url = \"https://t.shop.com\"\n").await;
+    let origin = "https://www.other.com";
+    server.patch_settings(json!({"origins": [origin]})).await;
+    let headers = [("host", "t.other.com"), ("origin", origin), ("sec-fetch-site", "same-site")];
+    let response = send(&server, &visit_with_click().0, &headers).await;
+    let cookie = set_cookie(&response).expect("a cookie");
+    assert!(cookie.ends_with("; Domain=other.com; Secure"), "{cookie}");
+}
+
+#[tokio::test]
 async fn the_answer_to_any_other_page_sets_no_cookie() {
     let server = Server::start_with(&[], "public_url = \"https://t.shop.com\"\n").await;
     let (view, _) = visit_with_click();
