@@ -48,10 +48,10 @@ async function lineOf(child, pattern) {
   throw new Failed(`${child.spawnargs.join(' ')} printed nothing like ${pattern}`);
 }
 
-async function bundle({ name, code }) {
+async function bundle({ name, code, apart = [], whole = false }) {
   const { build } = await import('esbuild');
   const options = { bundle: true, minify: true, write: false, legalComments: 'none', charset: 'utf8', target: 'es2020', format: 'iife', logLevel: 'error' };
-  const result = await build({ ...options, stdin: { contents: code, resolveDir: folder, sourcefile: `${name}.js` }, define: { 'process.env.NODE_ENV': '"production"' } });
+  const result = await build({ ...options, stdin: { contents: code, resolveDir: folder, sourcefile: `${name}.js` }, external: apart, ignoreAnnotations: whole, define: { 'process.env.NODE_ENV': '"production"' } });
   return Buffer.from(result.outputFiles[0].contents);
 }
 

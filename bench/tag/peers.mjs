@@ -11,7 +11,10 @@ const whenParsed = (code) => `const go = () => { ${code} };
 if (document.readyState === 'loading') addEventListener('DOMContentLoaded', go);
 else go();`;
 
-/** Each: a name, the packages it is made of, what it does of our work, and the module that an owner would write. */
+/**
+ * Each: a name, the packages it is made of, what it does of our work, and the module that an owner would write. `apart` is what
+ * it loads later, and not as it is set up here; `whole` keeps what it imports without using a name of it.
+ */
 export const PEERS = [
   {
     name: 'Plausible',
@@ -33,6 +36,7 @@ ${whenParsed('plausible.enableAutoOutboundTracking();')}`,
     name: 'OpenPanel',
     packages: ['@openpanel/web'],
     does: 'outbound clicks',
+    apart: ['./replay-*'],
     code: `import { OpenPanel } from '@openpanel/web';
 new OpenPanel({ clientId: '00000000-0000-0000-0000-000000000000', apiUrl: '${COLLECTOR}', trackScreenViews: true, trackOutgoingLinks: true });`,
   },
@@ -40,6 +44,7 @@ new OpenPanel({ clientId: '00000000-0000-0000-0000-000000000000', apiUrl: '${COL
     name: 'Swetrix',
     packages: ['swetrix'],
     does: 'page views',
+    apart: ['@rrweb/record'],
     code: `import * as swetrix from 'swetrix';
 swetrix.init('bench0000000', { apiURL: '${COLLECTOR}/log' });
 swetrix.trackViews();`,
@@ -77,7 +82,8 @@ ${whenParsed('Countly.track_links();')}`,
     name: 'Amplitude',
     packages: ['@amplitude/analytics-browser'],
     does: 'clicks',
-    // What its page loads is this file; the package's modules ask for the same.
+    // The file that pages load; the package says that nothing happens by importing it.
+    whole: true,
     code: `import './node_modules/@amplitude/analytics-browser/lib/scripts/amplitude-min.js';
 window.amplitude.init('bench', { serverUrl: '${COLLECTOR}/2/httpapi', remoteConfig: { fetchRemoteConfig: false }, autocapture: { elementInteractions: true } });`,
   },

@@ -6,6 +6,8 @@ import { createServer } from 'node:http';
 export const SHOP = 'http://shop.example';
 const OFFERS = 'www.digistore24.com';
 const HANG = 3000;
+// What makes every peer content: its event has arrived, and its server has switched nothing off.
+const CONTENT = JSON.stringify({ code: 200, status: 1, result: 'Success', autocapture_opt_out: false, featureFlags: {}, sessionRecording: false });
 
 /**
  * Starts the world. `tagwerk` is the URL of our server, which `t.example` stands for: what it serves is fetched once and kept.
@@ -30,7 +32,7 @@ export async function startWorld({ tagwerk, scripts }) {
     const answer = () => {
       if (request.method === 'OPTIONS') return response.writeHead(204).end();
       if (request.headers.host === 't.example') return response.writeHead(204).end();
-      return response.writeHead(200, { 'content-type': 'application/json' }).end('{"code":200,"status":1}');
+      return response.writeHead(200, { 'content-type': 'application/json' }).end(CONTENT);
     };
     request.resume();
     if (world.collector === 'hangs') setTimeout(answer, HANG).unref();
