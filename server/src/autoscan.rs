@@ -25,8 +25,8 @@ mod difference;
 pub mod verdict;
 mod walk;
 
-/// Links that may wait to be followed, of all sites.
-const MOST_WAITING: usize = 1000;
+/// Links that may wait to be followed, of all sites and of one, so that a slow one leaves room for others.
+const MOST_WAITING: (usize, usize) = (1000, 200);
 
 const MINUTE: Millis = 60_000;
 const DAY: Millis = 24 * 60 * MINUTE;
@@ -136,8 +136,8 @@ async fn remembered(app: &SharedApp, site: &Scanned, urls: &[String]) -> Result<
 fn begin(app: &SharedApp, site: &Scanned, link: &Url) -> Result<Waiting, &'static str> {
     let scan = &app.autoscan;
     let key = (site.site_id.clone(), link.as_str().to_owned());
-    let is_allowed = |waiting: usize| {
-        if waiting >= MOST_WAITING {
+    let is_allowed = |waiting: (usize, usize)| {
+        if waiting.0 >= MOST_WAITING.0 || waiting.1 >= MOST_WAITING.1 {
             return Err("too many links wait to be followed; ask again later");
         }
         scan.followings
@@ -211,13 +211,15 @@ struct Turn {
 }
 
 impl Running {
-    /// Waits with whoever follows the link, or gives the turn to the caller if `may_begin` with so many being followed.
-    fn join<E>(&self, key: Key, may_begin: impl FnOnce(usize) -> Result<(), E>) -> Result<Joined, E> {
+    /// Waits with whoever follows the link, or gives the turn to the caller if `may_begin` with so many being followed, of all
+    /// sites and of this one.
+    fn join<E>(&self, key: Key, may_begin: impl FnOnce((usize, usize)) -> Result<(), E>) -> Result<Joined, E> {
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(waiting) = running.get(&key) {
             return Ok(Joined::Waiting(waiting.clone()));
         }
-        may_begin(running.len())?;
+        let of_site = running.keys().filter(|(site, _)| *site == key.0).count();
+        may_begin((running.len(), of_site))?;
         let (tell, waiting) = watch::channel(None);
         running.insert(key.clone(), waiting.clone());
         Ok(Joined::First(Turn { key, running: self.clone(), tell }, waiting))
@@ -291,11 +293,15 @@ mod tests {
     #[test]
     fn only_so_many_links_wait() {
         let running = Running::default();
-        let at_most_one = |waiting: usize| if waiting >= 1 { Err("too many") } else { Ok(()) };
+        let at_most_one = |(_, of_site): (usize, usize)| if of_site >= 1 { Err("too many") } else { Ok(()) };
         let turn = running.join(key("a"), at_most_one).expect("the first");
         assert_eq!(running.join(key("b"), at_most_one).err(), Some("too many"));
         assert!(running.join(key("a"), at_most_one).is_ok(), "who joins another adds nothing");
-        drop(turn);
+        let other = ("other".to_owned(), "b".to_owned());
+        let other = running.join(other, at_most_one).expect("another site's are its own");
+        let at_most_two = |(all, _): (usize, usize)| if all >= 2 { Err("too many") } else { Ok(()) };
+        assert_eq!(running.join(key("b"), at_most_two).err(), Some("too many"), "of all sites");
+        drop((turn, other));
         assert!(running.join(key("b"), at_most_one).is_ok());
     }
 
