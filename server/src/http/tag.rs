@@ -99,8 +99,10 @@ pub async fn asset(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    match app.assets.get(&name) {
-        Some(asset) => Ok(send(asset, ASSET_CACHE, &headers)),
+    // Who asks first for a rare one compresses it, which takes long: not on a thread that answers others meanwhile.
+    let found = move || app.assets.get(&name).map(|asset| send(asset, ASSET_CACHE, &headers));
+    match tokio::task::spawn_blocking(found).await.map_err(Error::broken)? {
+        Some(answer) => Ok(answer),
         None => Err(Error::NotFound("there is no asset of that name; its page may be older than the tag".into())),
     }
 }
