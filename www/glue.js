@@ -101,7 +101,7 @@ export const join = (shim) => {
     const token = [...form.elements].some(({ value }) => ("" + value).includes(TOKEN));
     if (found || !token || !(granted() || setting("decorate_without"))) return found;
     const id = mint();
-    shim.minted.add(id);
+    shim.minted.set(id);
     return { id, href: action, group: "" };
   };
 
@@ -360,7 +360,7 @@ export const join = (shim) => {
       consent,
       settings: "" + settings,
       record: "" + record,
-      minted: [...shim.minted],
+      minted: [...shim.minted].flatMap(([id, used]) => (used ? [] : id)),
       sent: answers.flatMap(([body, status]) => body.split("\n").map((line) => [line, status || 0])),
       held: shim.held,
       outbox: shim.recall("tagwerk.outbox"),

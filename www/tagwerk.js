@@ -21,7 +21,7 @@ if (!stub.loaded) {
   const problems = [];
   const told = []; // events of this page, for its pixels: [id, name, fields]
   const answers = []; // what the server answered: [lines, status or nothing]
-  const minted = new Set(); // click ids in links of this page load that no click has used yet
+  const minted = new Map(); // click ids that this page load has put into links, and whether they are used up
   let origin = setting("origin");
   let begun = false;
   // Whether the page or the browser itself said what signals of a consent banner do not change.
@@ -130,6 +130,8 @@ if (!stub.loaded) {
     stored.set("seen", Date.now());
     record = stored;
     viewed = "";
+    // The visit may be another one now.
+    minted.forEach((_, id) => minted.set(id, 1));
     keep();
     if (wasm) enter();
   };
@@ -153,7 +155,6 @@ if (!stub.loaded) {
     } else if (changed) {
       left = recall(OUTBOX);
       decide();
-      minted.clear(); // the visit may be another one now
       held.splice(0).forEach(send);
     }
     if (ready) report();
@@ -222,13 +223,17 @@ if (!stub.loaded) {
   // --- links ----------------------------------------------------------------------------------------------------
 
   // What to do with a link: { id, href, group, foreign }, or nothing where it is left alone. An id that this page load has
-  // put there stays, but not for being opened twice.
+  // put there stays until it is used up; then its place is a token's again, wherever it is.
   const plan = (href, link, opens) => {
     href = href.replace(/^[\0- ]+|[\0- ]+$/g, "");
     const url = href[0] != "#" && (granted() || setting("decorate_without")) && attempt(() => new URL(href, document.baseURI));
     if (!url || !/^https?:$/.test(url.protocol)) return;
     const attribute = (name) => (link && link.getAttribute(name)) || "";
-    const mine = [...minted].find((id) => href.toLowerCase().includes(id) && !(opens && pending.some(([, found]) => found.id == id)));
+    let mine = "";
+    minted.forEach((used, id) => {
+      if (used || (opens && pending.some(([, found]) => found.id == id))) href = href.split(id).join(TOKEN);
+      else if (href.includes(id)) mine = id;
+    });
     const answer = (wasm ? ask : alone)(
       "plan",
       href,
@@ -236,11 +241,11 @@ if (!stub.loaded) {
       url.pathname,
       attribute("data-tracking-group"),
       attribute("rel"),
-      mine || ""
+      mine
     );
     if (!answer) return;
     const [group, id, next, foreign] = answer.split("\0");
-    if (!foreign) minted.add(id);
+    if (!foreign) minted.set(id);
     return { id, href: next, group, foreign };
   };
 
@@ -255,18 +260,19 @@ if (!stub.loaded) {
           hosts.split(",").some((known) => ("." + host).endsWith("." + known)) &&
           (!paths || paths.split(",").some((prefix) => prefix == "/" || (path.startsWith(prefix) && /[^/]/.test(path.slice(prefix.length)))))
       );
-    const as = (id, foreign) => [group ? group[0] : "", id, href, foreign].join("\0");
+    const as = (id, foreign) => [group ? group[0] : "", id, href.split(TOKEN).join(id), foreign].join("\0");
     if (!href.includes(TOKEN)) {
-      if (!group) return mine && as(mine);
+      if (mine) return as(mine);
+      if (!group) return;
       // Textual, so that every other byte stays as it is and the fragment stays last.
       const [, before, query, fragment] = /^([^?#]*)([^#]*)([^]*)$/.exec(href);
       const place = group[1] + "=" + TOKEN;
-      let found; // what stands in the place already: this page load's id, somebody else's, or one to be replaced
+      let found; // what stands in the place already: somebody else's sub-id, or one to be replaced
       let next = query.replace(/([?&])([^=&]*)=?([^&]*)/g, (part, mark, name, value) => {
         if (name != group[1]) return part;
         value = value.toLowerCase();
         const ours = !value || (value.length == 32 && value == checked(value.slice(0, 30)));
-        found = found || (mine && value == mine ? as(mine) : ours || setting("existing") == "replace" ? " " : as(mint(), 1));
+        found = found > " " ? found : ours || setting("existing") == "replace" ? " " : as(mint(), 1);
         return mark + place;
       });
       if (found > " ") return found;
@@ -274,9 +280,7 @@ if (!stub.loaded) {
       if (!found) next += (/[?&]$/.test(next) ? "" : next ? "&" : "?") + place;
       href = before + next + fragment;
     }
-    const id = mint();
-    href = href.split(TOKEN).join(id);
-    return as(id);
+    return as(mint());
   };
 
   // Decorates a link that is, or may be, used.
@@ -307,7 +311,8 @@ if (!stub.loaded) {
 
   const count = ({ id, href, group, foreign }, label, how) => {
     // What was used up has been counted.
-    if (!foreign && !minted.delete(id)) return;
+    if (minted.get(id)) return;
+    minted.set(id, 1);
     view();
     tell(id, "OutboundClick", { click_id: id, group, href, label, how: wasm ? how : "early", foreign });
   };

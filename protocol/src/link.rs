@@ -3,7 +3,7 @@
 //! First match wins: the token `--CLICK-ID--`; `data-tracking-group`; `rel`; host and path (design section 4).
 //! The change is textual: everything else in the URL stays byte for byte, and the fragment stays last.
 
-use crate::click_id::ClickId;
+use crate::click_id::{self, ClickId};
 use crate::form;
 use crate::href::{self, Target};
 use alloc::borrow::ToOwned;
@@ -157,16 +157,14 @@ pub fn plan_at(
     if around_token(text).is_some() {
         return Plan::Decorate(Decoration { group: group.map(|group| group.name.clone()), text: text.to_owned() });
     }
-    if let Some(group) = group {
-        return place(text, group, rules.existing, is_minted);
+    let known = group.map(|group| (group, "")).or_else(|| rules.cloaked(&target));
+    if let Some(click_id) = minted_in(text, is_minted) {
+        return Plan::Decorated { group: known.map(|(group, _)| group.name.clone()), click_id };
     }
-    match rules.cloaked(&target) {
-        Some((group, "")) => place(text, group, rules.existing, is_minted),
-        Some((group, resolved)) => place(resolved, group, rules.existing, is_minted),
-        None => match decorated_by_token(text, &is_minted) {
-            Some(click_id) => Plan::Decorated { group: None, click_id },
-            None => Plan::Leave(Reason::NotANetwork),
-        },
+    match known {
+        Some((group, "")) => place(text, group, rules.existing),
+        Some((group, resolved)) => place(resolved, group, rules.existing),
+        None => Plan::Leave(Reason::NotANetwork),
     }
 }
 
@@ -209,7 +207,7 @@ fn leads_below(path: &str, prefix: &str) -> bool {
 }
 
 /// Finds the place of the sub-id in the text: an existing parameter of that name, else the end of the query.
-fn place(text: &str, group: &GroupRule, existing: Existing, is_minted: impl Fn(&ClickId) -> bool) -> Plan {
+fn place(text: &str, group: &GroupRule, existing: Existing) -> Plan {
     let (before, fragment) = split(text, b'#');
     let (path, query) = split(before, b'?');
     let mut text = path.to_owned();
@@ -223,14 +221,8 @@ fn place(text: &str, group: &GroupRule, existing: Existing, is_minted: impl Fn(&
             text.push_str(part);
             continue;
         }
-        match ClickId::parse(value) {
-            Some(click_id) if is_minted(&click_id) => {
-                return Plan::Decorated { group: Some(group.name.clone()), click_id };
-            }
-            None if !value.is_empty() && existing == Existing::Keep => {
-                return Plan::Foreign { group: group.name.clone() };
-            }
-            _ => {}
+        if !value.is_empty() && existing == Existing::Keep && ClickId::parse(value).is_none() {
+            return Plan::Foreign { group: group.name.clone() };
         }
         push_place(&mut text, &group.sub_id);
         is_placed = true;
@@ -263,15 +255,7 @@ fn split(text: &str, mark: u8) -> (&str, &str) {
     text.bytes().position(|byte| byte == mark).and_then(|at| text.split_at_checked(at)).unwrap_or((text, ""))
 }
 
-/// The id of this page load in a link that had a token and belongs to no group: it is looked for in the query's values.
-fn decorated_by_token(text: &str, is_minted: impl Fn(&ClickId) -> bool) -> Option<ClickId> {
-    let mut start = 0;
-    text.bytes().enumerate().chain([(text.len(), b'&')]).find_map(|(at, byte)| {
-        if !b"?&=#/".contains(&byte) {
-            return None;
-        }
-        let part = text.get(start..at)?;
-        start = at + 1;
-        ClickId::parse(part).filter(|id| is_minted(id))
-    })
+/// The id of this page load in a link, wherever it stands: a token may have been anywhere.
+fn minted_in(text: &str, is_minted: impl Fn(&ClickId) -> bool) -> Option<ClickId> {
+    (0..text.len()).find_map(|at| ClickId::parse(text.get(at..at + click_id::LENGTH)?).filter(&is_minted))
 }

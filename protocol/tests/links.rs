@@ -116,6 +116,27 @@ fn a_link_that_had_a_token_is_known_again_by_its_id() {
 }
 
 #[test]
+fn an_id_where_a_token_was_is_known_whatever_is_around_it() {
+    for (href, group) in [
+        (format!("https://digistore24.com/redir/1/a?sid1={OURS}"), Some("digistore24")),
+        (format!("https://digistore24.com/redir/1/a?cid=partner&sid1={OURS}"), Some("digistore24")),
+        (format!("https://example.com/out?x=tw_{OURS}"), None),
+        (format!("https://example.com/out?to=https%3A%2F%2Fa%2F%3Fs%3D{}", OURS.to_uppercase()), None),
+    ] {
+        let link = Link { href: &href, group: None, rel: None };
+        let found = plan(&link, &rules(Existing::Keep), &PAGE, |id| id.as_str() == OURS);
+        let click_id = ClickId::parse(OURS).expect("a published id");
+        assert_eq!(found, Plan::Decorated { group: group.map(str::to_owned), click_id }, "{href}");
+    }
+}
+
+#[test]
+fn somebody_else_s_sub_id_behind_an_empty_one_is_kept() {
+    let link = Link { href: "https://digistore24.com/redir/1/a?cid=&cid=x", group: None, rel: None };
+    assert_eq!(plan(&link, &rules(Existing::Keep), &PAGE, |_| false), Plan::Foreign { group: "digistore24".into() });
+}
+
+#[test]
 fn somebody_else_s_sub_id_is_told_as_foreign() {
     let link = Link { href: "https://digistore24.com/redir/1/a?cid=x", group: None, rel: None };
     assert_eq!(plan(&link, &rules(Existing::Keep), &PAGE, |_| false), Plan::Foreign { group: "digistore24".into() });

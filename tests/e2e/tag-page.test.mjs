@@ -172,6 +172,34 @@ for (const mode of MODES) {
       assert.equal((await hovered()).slice(0, 16), visit_id);
     });
 
+    it('an id takes the place of its token, and every click gives it another', async () => {
+      await open();
+      const places = ['http://partner.example/?s=tw_', `${OFFER}?sid1=`];
+      await shop.visit(places.map((place, index) => `<a id="offer${index}" target="_blank" href="${place}--CLICK-ID--&x">Buy</a>`).join(' '));
+      const { visit_id } = await shop.inspect();
+      const ids = [];
+      for (const [index, place] of [...places.entries(), ...places.entries()]) {
+        await shop.page.hover(`#offer${index}`);
+        const shown = await shop.page.getAttribute(`#offer${index}`, 'href');
+        await shop.page.click(`#offer${index}`);
+        const address = (await shop.destinations(ids.length + 1)).at(-1);
+        ids.push(address.slice(place.length, place.length + 32));
+        assert.equal(address, `${place}${ids.at(-1)}&x`);
+        assert.equal(shown, address, 'what is shown is what opens');
+      }
+      assert.ok(ids.every(isClickId) && new Set(ids).size === 4, `${ids}`);
+      await shop.settled();
+      assert.deepEqual(collector.events('OutboundClick', visit_id).map((event) => event.click_id), ids);
+    });
+
+    it("somebody else's sub-id behind an empty one stays", async () => {
+      await open();
+      const address = `${OFFER}?cid=&cid=partner`;
+      await shop.visit(LINK.replace(OFFER, address));
+      await shop.page.hover('#offer');
+      assert.equal(await shop.page.getAttribute('#offer', 'href'), address);
+    });
+
     it('a page that goes before anything has loaded has still told its view', async () => {
       await open();
       let open_;
