@@ -322,7 +322,8 @@ if (!stub.loaded) {
       // In open shadow roots too.
       const link = event.composedPath().find((node) => node.matches && node.matches("a[*|href],area[href]"));
       if (!link) return;
-      const opens = ["click", "auxclick"][event.button] == event.type;
+      // Where there is no `auxclick`, the middle button clicks.
+      const opens = /click/.test(event.type) && event.button < 2;
       const found = touch(link, opens);
       if (!found || !opens) return;
       use(event, found, label(link), glue && glue.how(event));

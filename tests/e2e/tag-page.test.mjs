@@ -200,6 +200,16 @@ for (const mode of MODES) {
       assert.equal(await shop.page.getAttribute('#offer', 'href'), address);
     });
 
+    it('a click with the middle button, as browsers without `auxclick` tell it, counts', async () => {
+      await open();
+      await shop.visit(LINK);
+      const { visit_id } = await shop.inspect();
+      await shop.page.$eval('#offer', (link) => link.dispatchEvent(new MouseEvent('click', { button: 1, bubbles: true, cancelable: true, composed: true })));
+      const [address] = await shop.destinations(1);
+      await shop.settled();
+      assert.deepEqual(collector.events('OutboundClick', visit_id).map((event) => event.click_id), [new URL(address).searchParams.get('cid')]);
+    });
+
     it('a page that goes before anything has loaded has still told its view', async () => {
       await open();
       let open_;
