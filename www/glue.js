@@ -22,6 +22,8 @@ export const join = (shim) => {
   const on = (target, type, act) => target.addEventListener(type, (event) => guard(() => act(event)), true);
   const idle = (step) => (window.requestIdleCallback || setTimeout)(() => guard(step));
   const cloaked = [];
+  // A page may have something else of that name.
+  const navigation = window.navigation && window.navigation.currentEntry && window.navigation;
 
   // Not by streaming, which some browsers refuse to a page that wraps `fetch`, and which gains nothing at this size.
   const load = async (response) => {
@@ -56,12 +58,12 @@ export const join = (shim) => {
     count(...gone[0].slice(1));
   };
 
-  if (window.navigation) {
+  if (navigation) {
     on(navigation, "navigate", ({ destination: { url } }) => leave(([, { id, href, foreign }]) => url.includes(foreign ? href : id)));
   }
 
   const hide = () => {
-    if (!window.navigation) leave(([at]) => Date.now() - at < LEAVES_WITHIN);
+    if (!navigation) leave(([at]) => Date.now() - at < LEAVES_WITHIN);
   };
 
   const open = window.open;
@@ -98,7 +100,8 @@ export const join = (shim) => {
       const own = button && button.getAttribute("formaction") ? [button, "formaction"] : [form, "action"];
       own[0].setAttribute(own[1], found.href);
     }
-    const token = [...form.elements].some(({ value }) => ("" + value).includes(TOKEN));
+    // Not by names of the form's, which its fields may have taken.
+    const token = [...form].some(({ value }) => ("" + value).includes(TOKEN));
     if (found || !token || !(granted() || setting("decorate_without"))) return found;
     const id = mint();
     shim.minted.set(id);
@@ -151,8 +154,10 @@ export const join = (shim) => {
 
   // The page may still be at it.
   const changed = () => setTimeout(() => guard(view));
-  if (window.navigation) on(navigation, "currententrychange", changed);
-  else {
+  guard(() => {
+    if (navigation) return on(navigation, "currententrychange", changed);
+    on(window, "popstate", changed);
+    on(window, "hashchange", changed);
     for (const name of ["pushState", "replaceState"]) {
       const original = history[name];
       history[name] = function () {
@@ -161,19 +166,18 @@ export const join = (shim) => {
         return result;
       };
     }
-    on(window, "popstate", changed);
-    on(window, "hashchange", changed);
-  }
+  });
   on(window, "pageshow", ({ persisted }) => {
     if (!persisted) return;
     offered = [];
+    last = "";
     decide(1);
     view();
   });
 
   // --- consent signals ------------------------------------------------------------------------------------------
 
-  if (setting("consent") == "auto") {
+  const listen = () => {
     const verdicts = {};
     const say = (who, yes) => {
       verdicts[who] = yes;
@@ -185,7 +189,8 @@ export const join = (shim) => {
       if (window.__tcfapi) {
         __tcfapi("addEventListener", 2, (data, success) =>
           guard(() => {
-            if (!success || data.eventStatus == "cmpuishown") return;
+            // Before these nobody has said anything, whatever the purposes are.
+            if (!success || !/^(tcloaded|useractioncomplete)$/.test(data.eventStatus)) return;
             say("tcf", data.gdprApplies === false || (data.purpose.consents[1] && data.purpose.consents[7]));
           })
         );
@@ -222,7 +227,8 @@ export const join = (shim) => {
       setTimeout(() => guard(judge));
       return length;
     };
-  }
+  };
+  if (setting("consent") == "auto") guard(listen);
 
   // --- cookies and pixels ---------------------------------------------------------------------------------------
 
@@ -296,7 +302,8 @@ export const join = (shim) => {
   let observer;
   const asked = new Set();
 
-  const isCandidate = ({ protocol, hostname, pathname, search }) => /^http/.test(protocol) && setting("scan_hosts").split(",").includes(hostname) && pathname != "/" && !search;
+  const hosts = setting("scan_hosts").split(",");
+  const isCandidate = ({ protocol, hostname, pathname, search }) => /^http/.test(protocol) && hosts.includes(hostname) && pathname != "/" && !search;
 
   // Links that are in the page are decorated in idle slices; what is inserted later asks for another pass, until the share
   // is done. Whatever is left is decorated when it is used.
@@ -314,13 +321,13 @@ export const join = (shim) => {
       for (let link; batch.length < SLICE && at < MOST_LOOKED_AT && (link = links[at]); at++) batch.push(link);
       for (const link of batch) {
         if (eager && link.matches(selector) && touch(link)) eager--;
-        if (!scans || asked.size >= MOST_SCANNED || !isCandidate(link)) continue;
         const url = link.origin + link.pathname;
-        if (!asked.has(url)) scanned.push(url);
-        asked.add(url);
+        // What the page itself calls an advertisement is asked about before its menus.
+        if (scans && isCandidate(link) && !asked.has(url)) scanned[/nofollow|sponsored/.test(link.rel) ? "unshift" : "push"](url);
       }
       if (batch.length == SLICE && (eager || scans)) return idle(slice);
-      if (scanned[0]) scan(scanned);
+      const urls = [...new Set(scanned)].slice(0, MOST_SCANNED - asked.size);
+      if (urls[0] && granted()) scan(urls);
       if (!eager) return;
       observer =
         observer ||
@@ -335,6 +342,7 @@ export const join = (shim) => {
 
   // Asks the server where links lead that may be cloaked.
   const scan = async (urls) => {
+    urls.forEach((url) => asked.add(url));
     try {
       const response = await fetch(origin + setting("scan"), { method: "POST", body: urls.join("\n"), credentials: "omit" });
       if (!response.ok) return;
@@ -362,7 +370,7 @@ export const join = (shim) => {
       record: "" + record,
       minted: [...shim.minted].flatMap(([id, used]) => (used ? [] : id)),
       sent: answers.flatMap(([body, status]) => body.split("\n").map((line) => [line, status || 0])),
-      held: shim.held,
+      held: shim.held.map((line) => line + "&" + record),
       outbox: shim.recall("tagwerk.outbox"),
       cloaked,
       origin,
@@ -374,6 +382,7 @@ export const join = (shim) => {
   // The cookie stands on one of the domains above this host, or on this host alone.
   const forget = () =>
     guard(() => {
+      last = "";
       location.hostname.split(".").concat("").forEach((_, i, parts) => {
         document.cookie = "tagwerk=;path=/;max-age=0;domain=" + parts.slice(i, -1).join(".");
       });

@@ -30,7 +30,7 @@ if (!stub.loaded) {
   let record; // the visit and whatever else is remembered, as URLSearchParams
   let left; // lines that earlier pages could not deliver
   const pending = []; // clicks whose verdict is not known yet: [event, what is known of the link, label, how]
-  const held = []; // lines that wait for consent
+  const held = []; // events that wait for consent
   let viewed; // the address whose view was reported
   let ready; // whether glue and WebAssembly have come, or are known not to come
   let glue; // what the glue can do
@@ -53,7 +53,7 @@ if (!stub.loaded) {
     problem = "tagwerk: " + problem;
     if (!problems.includes(problem)) {
       problems.push(problem);
-      console.debug(problem);
+      attempt(() => console.debug(problem));
     }
   };
 
@@ -149,14 +149,14 @@ if (!stub.loaded) {
     if (state != "granted") state = "denied";
     const changed = state != agreed;
     agreed = state;
-    if (!granted()) {
-      held.length = 0;
-      forget();
-    } else if (changed) {
-      left = recall(OUTBOX);
+    if (changed) {
+      if (granted()) left = recall(OUTBOX);
+      // What comes now belongs to no visit that was told of, and what waits is told to nobody.
+      else record = held.length = told.length = 0;
       decide();
       held.splice(0).forEach(send);
     }
+    if (!granted()) forget();
     if (ready) report();
   };
 
@@ -164,18 +164,18 @@ if (!stub.loaded) {
 
   const address = () => location.href.slice(0, 4096);
 
-  // Reports one event as a line (protocol/src/event.rs). The record's fields are named as on the wire.
+  // Reports one event (protocol/src/event.rs).
   const tell = (event_id, name, more) => {
-    const page = address();
-    const at = Date.now();
-    send(new URLSearchParams({ event_id, name, at, page, automated, ...more }) + "&" + record + (glue && granted() ? glue.cookies() : ""));
+    send(new URLSearchParams({ event_id, name, at: Date.now(), page: address(), automated, ...more }));
     if (granted()) told.push([event_id, name, more]);
   };
 
   const lines = (text) => text.match(/.+/g) || [];
 
+  // The record's fields are named as on the wire; whose visit a line that waits belongs to is known when consent is given.
   const send = (line) => {
     if (granted()) {
+      line += "&" + record + (glue ? glue.cookies() : "");
       const kept = lines(recall(OUTBOX)).concat(line);
       while (kept.join().length > 32e3) kept.shift();
       remember(OUTBOX, kept.join("\n"));
@@ -186,19 +186,19 @@ if (!stub.loaded) {
     }
   };
 
+  // A page may have a `fetch` of its own, which throws.
+  const request = (name, options) => new Promise((resolve) => resolve(fetch(origin + setting(name), options)));
+
   // Posts lines; they leave the outbox once the server has answered for good.
   const post = (body) => {
-    const url = origin + setting("event");
     const done = (status) => {
       answers.push([body, status]);
-      if (!status) navigator.sendBeacon(url, body);
-      else if (status < 500 && status != 429) remember(OUTBOX, lines(recall(OUTBOX)).filter((line) => !body.includes(line)).join("\n"));
       // The answer may have set the cookie that was just removed.
       if (!granted()) forget();
+      else if (!status) navigator.sendBeacon(origin + setting("event"), body);
+      else if (status < 500 && status != 429) remember(OUTBOX, lines(recall(OUTBOX)).filter((line) => !body.includes(line)).join("\n"));
     };
-    new Promise((resolve) =>
-      resolve(fetch(url, { method: "POST", body, keepalive: body.length < 6e4, credentials: setting("credentials") }))
-    )
+    request("event", { method: "POST", body, keepalive: body.length < 6e4, credentials: setting("credentials") })
       .then(({ status }) => done(status), () => done())
       .catch(note);
   };
@@ -351,7 +351,7 @@ if (!stub.loaded) {
 
   const load = () =>
     // Without WebAssembly the glue still has its work.
-    (loading = loading || Promise.all([import(origin + setting("glue")), fetch(origin + setting("wasm")).catch(note)])
+    (loading = loading || Promise.all([import(origin + setting("glue")), request("wasm").catch(note)])
       .then(([module, answer]) => {
         glue = module.join({ settings, origin, guard, ask, plan, touch, label, pending, use, count, view, granted, decide, signal, mint, minted, held, problems, told, answers, recall });
         return glue.load(answer).then((found) => {
@@ -414,7 +414,10 @@ if (!stub.loaded) {
     guard(() => {
       // Consent that was given or refused before we came counts before anything is read, stored or sent.
       for (const [name, state] of queue) {
-        if (name == "consent") said = agreed = state;
+        if (name == "consent") {
+          agreed = state;
+          said = 1;
+        }
       }
       left = granted() ? recall(OUTBOX) : "";
       decide();

@@ -95,6 +95,20 @@ describe('the glue', () => {
       assert.ok((await problems()).some((problem) => problem.includes('theirs')));
     });
 
+    it('hear nothing of what came before a withdrawal, though they are told later', async () => {
+      collector.settings = { pixel: PIXELS };
+      await open();
+      let open_;
+      collector.gate = new Promise((resolve) => (open_ = resolve));
+      await shop.visit(LINK, { head: `${STUBS}<script async src="${collector.script}"></script>`, wait: false });
+      await shop.page.waitForFunction(() => window.tagwerk?.loaded);
+      await shop.page.evaluate(() => [tagwerk('trigger', 'ViewContent'), tagwerk('consent', 'denied')]);
+      open_();
+      collector.gate = undefined;
+      await shop.working();
+      assert.deepEqual(await calls(), []);
+    });
+
     it('hear nothing without consent', async () => {
       collector.settings = { pixel: PIXELS, consent: 'required' };
       await open();
@@ -202,6 +216,36 @@ describe('the glue', () => {
     assert.deepEqual([event.how, event.label], ['form', 'Order']);
   });
 
+  it('forms whose fields have the names of what a form can do are decorated and counted', async () => {
+    await open();
+    const names = ['elements', 'action', 'method', 'submit', 'length', 'matches'];
+    await shop.visit(names.map((name) => `<form action="${OFFER}" target="_blank"><input name="${name}" value="1"><button id="${name}">Buy</button></form>`).join(''));
+    const { visit_id } = await shop.inspect();
+    for (const name of names) await shop.page.evaluate((name) => document.getElementById(name).click(), name);
+    const ids = (await shop.destinations(names.length)).map((address) => new URL(address).searchParams.get('cid'));
+    await shop.settled();
+    assert.deepEqual(collector.events('OutboundClick', visit_id).map((event) => event.click_id).sort(), ids.sort());
+  });
+
+  it('a page that uses the names of what the tag looks for keeps the rest of it working', async () => {
+    collector.settings = { consent: 'auto' };
+    await open();
+    await shop.visit(LINK, { head: `<script>var navigation = { menu: 1 }; window.dataLayer = { push() {} };</script><script async src="${collector.script}"></script>` });
+    assert.equal((await shop.inspect()).mode, 'wasm');
+    await shop.page.evaluate(() => tagwerk('consent', 'granted'));
+    await shop.page.evaluate(() => history.pushState(0, '', '?second'));
+    await collector.seen((event) => event.name === 'PageView' && event.page.endsWith('?second'));
+  });
+
+  it('a banner that has not asked yet is no refusal', async () => {
+    collector.settings = { consent: 'auto' };
+    await open();
+    await shop.visit(LINK, { head: `<script>
+      window.__tcfapi = (command, version, callback) => callback({ gdprApplies: true, cmpStatus: 'loading', purpose: { consents: {} } }, true);
+    </script><script async src="${collector.script}"></script>` });
+    assert.equal((await shop.inspect()).consent, 'pending');
+  });
+
   it('cookies are not read before consent', async () => {
     collector.settings = { consent: 'required', cookies: '_fbp' };
     await open({ init: () => {
@@ -229,8 +273,10 @@ describe('the glue', () => {
 
   it('whatever is not a yes is a no, in the queue too', async () => {
     await open();
-    await shop.visit(LINK, { head: `<script>window.tagwerk = { q: [['consent', 'maybe']] }</script><script async src="${collector.script}"></script>` });
-    assert.equal((await shop.inspect()).consent, 'denied');
+    for (const answer of ["'maybe'", 'false', 'undefined']) {
+      await shop.visit(LINK, { head: `<script>window.tagwerk = { q: [['consent', ${answer}]] }</script><script async src="${collector.script}"></script>` });
+      assert.equal((await shop.inspect()).consent, 'denied', answer);
+    }
   });
 
   it('a link whose address the page had decorated is counted once, as the click it was', async () => {
@@ -285,6 +331,16 @@ describe('the glue', () => {
       const click = collector.events('OutboundClick').find((event) => event.click_id === id);
       assert.equal(click.group, 'digistore24');
       assert.equal(await shop.page.getAttribute('#other', 'href'), '/about');
+    });
+
+    it('are asked about first where the page calls them advertisements, though its menu is longer than what is asked', async () => {
+      collector.settings = { scan: `/${collector.site}/scan`, scan_hosts: 'shop.example' };
+      collector.verdicts = { [GO]: { group: 'digistore24', forwards: 1, reason: 'passes parameters on' } };
+      await open();
+      const menu = Array.from({ length: 70 }, (_, index) => `<a href="/menu/${index}">menu</a>`).join('');
+      await shop.visit(`${menu}<a id="offer" rel="nofollow sponsored" href="/go/x">Buy</a>`);
+      assert.ok(isClickId(await href('offer', '^/go/x\\?cid=([a-z0-9]{32})$')));
+      assert.deepEqual(collector.scanned.map((urls) => urls.length), [50]);
     });
 
     it('that drop parameters give way to the offer where the site allows it', async () => {

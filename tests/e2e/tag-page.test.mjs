@@ -210,6 +210,62 @@ for (const mode of MODES) {
       assert.deepEqual(collector.events('OutboundClick', visit_id).map((event) => event.click_id), [new URL(address).searchParams.get('cid')]);
     });
 
+    it('after a withdrawal links get ids of a visit that nobody was told of', async () => {
+      await open();
+      await shop.visit(LINK);
+      await shop.settled();
+      const { visit_id } = await shop.inspect();
+      assert.equal((await hovered()).slice(0, 16), visit_id);
+      await shop.page.evaluate(() => tagwerk('consent', 'denied'));
+      const id = await hovered();
+      assert.ok(isClickId(id));
+      assert.notEqual(id.slice(0, 16), visit_id);
+      assert.notEqual((await shop.inspect()).visit_id, visit_id);
+    });
+
+    it('what waited for consent belongs to the visit that consent brings back', async () => {
+      await open();
+      await shop.visit(LINK);
+      await shop.settled();
+      const { visit_id } = await shop.inspect();
+      collector.settings = { consent: 'required' };
+      await shop.visit(LINK);
+      const id = await shop.page.evaluate(() => tagwerk('trigger', 'Early'));
+      assert.equal((await shop.inspect()).events.find((event) => event.event_id === id).state, 'held');
+      await shop.page.evaluate(() => tagwerk('consent', 'granted'));
+      assert.equal((await collector.seen((event) => event.event_id === id)).visit_id, visit_id);
+    });
+
+    it('a request that fails after a withdrawal is not made again', async () => {
+      await open();
+      await shop.visit(LINK);
+      await shop.settled();
+      const sent = await shop.page.evaluate(async () => {
+        const beacons = [];
+        navigator.sendBeacon = (url, body) => beacons.push(body);
+        let fail;
+        window.fetch = () => new Promise((_, reject) => (fail = reject));
+        tagwerk('trigger', 'Lost');
+        const failed = fail;
+        tagwerk('consent', 'denied');
+        failed(new Error('gone'));
+        // What the tag does then it does before the next task.
+        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+        return [beacons, { ...localStorage }];
+      });
+      assert.deepEqual(sent, [[], {}]);
+    });
+
+    it('a page whose own `fetch` throws, and whose console is gone, hears of nothing', async () => {
+      await open();
+      await shop.visit(LINK, { head: `<script>window.fetch = () => { throw new Error('theirs') }; window.console = {}</script><script async src="${collector.script}"></script>` });
+      assert.equal(await shop.page.evaluate(() => tagwerk('ready')), 'shim');
+      assert.equal(await shop.page.evaluate(() => tagwerk('dance')), undefined);
+      await shop.page.click('#offer');
+      const [address] = await shop.destinations(1);
+      assert.ok(isClickId(new URL(address).searchParams.get('cid')));
+    });
+
     it('a page that goes before anything has loaded has still told its view', async () => {
       await open();
       let open_;
