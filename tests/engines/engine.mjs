@@ -40,6 +40,8 @@ const ENGINES = {
             'network.proxy.no_proxies_on': '',
             'network.proxy.allow_hijacking_localhost': true,
             'dom.security.https_first': false,
+            // How many pages that were left are kept is a matter of the machine's memory, else.
+            'browser.sessionhistory.max_total_viewers': 8,
             // A tab that is opened beside the page stays behind it, as in the other engines.
             'browser.tabs.loadInBackground': true,
           },

@@ -18,6 +18,8 @@ const AS_IT_IS = () => ({
   missing: {},
   /** While this promise is open, no asset is answered. */
   gate: undefined,
+  /** What is waited for before a destination is answered: a function, or nothing. */
+  arrives: undefined,
   /** How events are taken: `forward`, `hang` until `release` is called, `down`, or a status that is answered without the server. */
   events: 'forward',
 });
@@ -89,6 +91,7 @@ export async function startWorld(server) {
     }
     opened.push({ url: request.url, method: request.method, body: sent, purpose: request.headers['sec-purpose'] ?? request.headers.purpose });
     note('opened', request.url);
+    await world.now.arrives?.();
     return response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>elsewhere</title>');
   };
 
