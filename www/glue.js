@@ -105,7 +105,7 @@ export const join = (shim) => {
     if (found || !token || !(granted() || setting("decorate_without"))) return found;
     const id = mint();
     shim.minted.set(id);
-    return { id, href: action, group: "" };
+    return { id, href: action, group: "", foreign: "" };
   };
 
   const submit = (event) => {
@@ -263,6 +263,8 @@ export const join = (shim) => {
       href: fields.href,
       email_sha256: attribute("email_sha256"),
     };
+    // A page may give what is no JSON.
+    guard(() => (values.items = attribute("items") && JSON.parse(attribute("items"))));
     const done = [];
     for (const [, path, events, template] of calls) {
       guard(() => {
@@ -274,7 +276,6 @@ export const join = (shim) => {
         const owner = queue ? window[queue] : window;
         if (!owner || !owner[method]) return;
         values.event = theirs;
-        values.items = attribute("items") && JSON.parse(attribute("items"));
         owner[method](
           ...JSON.parse(template, (_, part) => {
             const [, place] = /^\{(\w+)}$/.exec(part) || [];

@@ -78,6 +78,15 @@ describe('the glue', () => {
       ]);
     });
 
+    it('hear of an event whose items they cannot read, without them', async () => {
+      await page();
+      const id = await trigger('AddToCart', { items: 'two books' });
+      assert.deepEqual(await calls(), [
+        ['fbq', 'track', 'AddToCart', {}, { eventID: id }],
+        ['dataLayer', { event: 'AddToCart', id }],
+      ]);
+    });
+
     it('hear of what was triggered before the tag came, and of no page view', async () => {
       collector.settings = { pixel: PIXELS };
       await open();
@@ -214,6 +223,19 @@ describe('the glue', () => {
     assert.deepEqual(others, []);
     assert.equal(address, `${OFFER}?q=1&cid=${event.click_id}`);
     assert.deepEqual([event.how, event.label], ['form', 'Order']);
+  });
+
+  it('a form that holds nothing but a token is told with the id that takes its place', async () => {
+    await open();
+    await shop.visit('<form action="http://partner.example/in" target="_blank"><input name="a" value="x--CLICK-ID--"><input name="a" value="2"><button>Order</button></form>');
+    const { visit_id } = await shop.inspect();
+    await shop.page.click('button');
+    const [address] = await shop.destinations(1);
+    await shop.settled();
+    const [event, ...others] = collector.events('OutboundClick', visit_id);
+    assert.deepEqual(others, []);
+    assert.equal(address, `http://partner.example/in?a=x${event.click_id}&a=2`);
+    assert.deepEqual([event.group, event.foreign], ['', '']);
   });
 
   it('forms whose fields have the names of what a form can do are decorated and counted', async () => {
