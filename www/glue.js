@@ -35,7 +35,9 @@ export const join = (shim) => {
   // --- how things are opened ------------------------------------------------------------------------------------
 
   const how = (event) =>
-    event.button ? "middle" : !event.isTrusted ? "script" : event.ctrlKey || event.metaKey || event.shiftKey ? "modified" : event.detail ? "left" : "keyboard";
+    event.button ? "middle" : !event.isTrusted ? "script" : event.ctrlKey || event.metaKey || event.shiftKey ? "modified"
+    // A key's click has no pointer, and but for Firefox's no count (https://github.com/whatwg/html/issues/10346).
+    : event.detail && event.pointerType !== "" ? "left" : "keyboard";
 
   // What was made ready to be opened and was not opened by the browser itself: [when, what is known of it, label, how].
   let offered = [];
@@ -115,13 +117,25 @@ export const join = (shim) => {
     if (found) use(event, found, label(button.textContent ? button : { textContent: button.value }), "form");
   };
 
+  // Sent by a script: no listener is asked.
+  const scripted = (form) => {
+    const found = formOf(form);
+    sending = [form, found];
+    if (found) prevented([found, label(form), "form"]);
+  };
+  const send = HTMLFormElement.prototype.submit;
+  guard(() => {
+    // Chromium and WebKit have read the address by the time they ask for the fields; by the specification it comes after
+    // (https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#form-submission-algorithm).
+    HTMLFormElement.prototype.submit = function () {
+      guard(() => scripted(this));
+      return send.apply(this, arguments);
+    };
+  });
+
   const formdata = ({ target, formData }) => {
-    let found = sending[1];
-    if (sending[0] != target) {
-      // Sent by a script: no listener is asked.
-      found = formOf(target);
-      if (found) prevented([found, label(target), "form"]);
-    }
+    if (sending[0] != target) scripted(target);
+    const [, found] = sending;
     sending = [];
     if (!found) return;
     const entries = [...formData];
