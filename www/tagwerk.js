@@ -110,18 +110,19 @@ if (!stub.loaded) {
     return [params, own.includes(host) ? "" : host];
   };
 
-  // Continues the stored visit if it is less than 30 minutes old, unless this arrival has another source. A page that
-  // comes back from the browser's cache does not arrive again.
+  // Continues the stored visit if it was seen within 30 minutes (on either side of now: a clock may have been ahead), unless
+  // this arrival has another source. A page that comes back from the browser's cache does not arrive again.
   const decide = (back) => {
     const stored = new URLSearchParams(granted() ? known() : "");
     const [params, host] = back ? ["", ""] : source();
     const from = "" + stored.get("from");
-    if (!stored.get("visit_id") || !(Date.now() - stored.get("seen") < 18e5) || (params ? !from.startsWith(params + " ") : host && !from.endsWith(" " + host))) {
+    if (!stored.get("visit_id") || !((Date.now() - stored.get("seen")) ** 2 < 324e10) || (params ? !from.startsWith(params + " ") : host && !from.endsWith(" " + host))) {
       const begin = {
         visit_id: characters(16),
         landing_at: Date.now(),
         landing_page: address(),
-        landing_referrer: document.referrer.slice(0, 4096),
+        // No longer than 4096 characters, as Referrer Policy has it.
+        landing_referrer: document.referrer,
         from: params + " " + host,
       };
       // A visit that began before consent was given goes on as it is.

@@ -92,6 +92,18 @@ for (const mode of MODES) {
       if (mode === 'wasm') assert.equal(view.touch_page, `${PAGE}?utm_source=a`);
     });
 
+    it('a clock that was ahead keeps no visit alive', async () => {
+      await open();
+      await shop.visit(LINK);
+      const { visit_id: first } = await shop.inspect();
+      await shop.visit(LINK, { head: `<script>{
+        const record = new URLSearchParams(localStorage.tagwerk);
+        record.set('seen', Date.now() + 86400000);
+        localStorage.tagwerk = record;
+      }</script><script async src="${collector.script}"></script>` });
+      assert.notEqual((await shop.inspect()).visit_id, first);
+    });
+
     it('whoever sends it, a direct visit tells the touches that are remembered', async () => {
       await open();
       const touch = `${PAGE}?gclid=PAID`;
