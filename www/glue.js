@@ -17,7 +17,7 @@ const LEAVES_WITHIN = 1000;
 
 /** Joins the shim's work; answers what the shim may call. */
 export const join = (shim) => {
-  const { settings, origin, guard, ask, plan, touch, label, use, count, view, granted, decide, signal, mint } = shim;
+  const { settings, origin, guard, ask, plan, touch, label, use, count, view, granted, decide, consent, signal, mint } = shim;
   const setting = (name) => settings.get(name) || "";
   const on = (target, type, act) => target.addEventListener(type, (event) => guard(() => act(event)), true);
   const idle = (step) => (window.requestIdleCallback || setTimeout)(() => guard(step));
@@ -38,6 +38,8 @@ export const join = (shim) => {
     event.button ? "middle" : !event.isTrusted ? "script" : event.ctrlKey || event.metaKey || event.shiftKey ? "modified"
     // A key's click has no pointer, and but for Firefox's no count (https://github.com/whatwg/html/issues/10346).
     : event.detail && event.pointerType !== "" ? "left" : "keyboard";
+
+  let kept; // what was remembered when the page was left
 
   // What was made ready to be opened and was not opened by the browser itself: [when, what is known of it, label, how].
   let offered = [];
@@ -65,6 +67,7 @@ export const join = (shim) => {
   }
 
   const hide = () => {
+    kept = granted() && shim.recall("tagwerk");
     if (!navigation) leave(([at]) => Date.now() - at < LEAVES_WITHIN);
   };
 
@@ -183,6 +186,8 @@ export const join = (shim) => {
   });
   on(window, "pageshow", ({ persisted }) => {
     if (!persisted) return;
+    // Another page has forgotten meanwhile what was kept: there it was said that nothing may be.
+    if (kept && !shim.recall("tagwerk")) return consent();
     offered = [];
     last = "";
     decide(1);
@@ -336,9 +341,10 @@ export const join = (shim) => {
       for (let link; batch.length < SLICE && at < MOST_LOOKED_AT && (link = links[at]); at++) batch.push(link);
       for (const link of batch) {
         if (eager && link.matches(selector) && touch(link)) eager--;
+        if (!scans || !isCandidate(link)) continue;
         const url = link.origin + link.pathname;
         // What the page itself calls an advertisement is asked about before its menus.
-        if (scans && isCandidate(link) && !asked.has(url)) scanned[/nofollow|sponsored/.test(link.rel) ? "unshift" : "push"](url);
+        if (!asked.has(url)) scanned[/nofollow|sponsored/.test(link.rel) ? "unshift" : "push"](url);
       }
       if (batch.length == SLICE && (eager || scans)) return idle(slice);
       const urls = [...new Set(scanned)].slice(0, MOST_SCANNED - asked.size);
