@@ -188,7 +188,7 @@ if (!stub.loaded) {
   };
 
   // A page may have a `fetch` of its own, which throws.
-  const request = (name, options) => new Promise((resolve) => resolve(fetch(origin + setting(name), options)));
+  const request = async (name, options) => fetch(origin + setting(name), options);
 
   // Posts lines; they leave the outbox once the server has answered for good.
   const post = (body) => {
@@ -232,7 +232,7 @@ if (!stub.loaded) {
     const attribute = (name) => (link && link.getAttribute(name)) || "";
     let mine = "";
     minted.forEach((used, id) => {
-      if (used || (opens && pending.some(([, found]) => found.id == id))) href = href.split(id).join(TOKEN);
+      if (used || (opens && pending.find(([, found]) => found.id == id))) href = href.split(id).join(TOKEN);
       else if (href.includes(id)) mine = id;
     });
     const answer = (wasm ? ask : alone)(
@@ -326,8 +326,7 @@ if (!stub.loaded) {
       // Where there is no `auxclick`, the middle button clicks.
       const opens = /click/.test(event.type) && event.button < 2;
       const found = touch(link, opens);
-      if (!found || !opens) return;
-      use(event, found, label(link), glue && glue.how(event));
+      if (found && opens) use(event, found, label(link), glue && glue.how(event));
     });
 
   // --- glue and WebAssembly -------------------------------------------------------------------------------------
@@ -354,7 +353,7 @@ if (!stub.loaded) {
     // Without WebAssembly the glue still has its work.
     (loading = loading || Promise.all([import(origin + setting("glue")), request("wasm").catch(note)])
       .then(([module, answer]) => {
-        glue = module.join({ settings, origin, guard, ask, plan, touch, label, pending, use, count, view, granted, decide, signal, mint, minted, held, problems, told, answers, recall });
+        glue = module.join({ settings, origin, guard, ask, plan, touch, label, pending, use, count, view, granted, decide, consent, signal, mint, minted, held, problems, told, answers, recall });
         return glue.load(answer).then((found) => {
           wasm = found;
           enter();

@@ -259,6 +259,25 @@ describe('the glue', () => {
     await collector.seen((event) => event.name === 'PageView' && event.page.endsWith('?second'));
   });
 
+  it('a page that comes back from the cache heeds what was refused meanwhile', async () => {
+    await open();
+    await shop.visit(LINK);
+    const { visit_id } = await shop.inspect();
+    await shop.settled();
+    const turn = (type) => shop.page.evaluate((type) => dispatchEvent(new PageTransitionEvent(type, { persisted: true })) && { ...localStorage }, type);
+    assert.ok((await turn('pagehide')).tagwerk);
+    assert.ok((await turn('pageshow')).tagwerk);
+    assert.equal((await shop.inspect()).visit_id, visit_id);
+    assert.equal((await shop.inspect()).events.filter((event) => event.name === 'PageView').length, 2);
+    await turn('pagehide');
+    // As the tag in another page of the site does when somebody refuses there.
+    await shop.page.evaluate(() => localStorage.clear());
+    assert.deepEqual(await turn('pageshow'), {});
+    const report = await shop.inspect();
+    assert.equal(report.consent, 'denied');
+    assert.equal(report.events.filter((event) => event.name === 'PageView').length, 2);
+  });
+
   it('a banner that has not asked yet is no refusal', async () => {
     collector.settings = { consent: 'auto' };
     await open();
