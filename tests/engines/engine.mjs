@@ -53,12 +53,16 @@ const ENGINES = {
     // WebDriver's middle and right clicks reach the page as clicks by the main button there
     // (https://bugs.webkit.org/show_bug.cgi?id=306239), so those are made by the display's own pointer.
     async click(driver, element, button) {
-      const at = await driver.executeScript(
-        `const { x, y, width, height } = arguments[0].getBoundingClientRect();
-        return [screenX + x + width / 2, screenY + outerHeight - innerHeight + y + height / 2].map(Math.round)`,
-        element,
-      );
-      execFileSync('xdotool', ['mousemove', ...at.map(String), 'click', String(button + 1)]);
+      // Where the page lies in the window is a matter of the tabs that come and go above it.
+      const place = `const { x, y, width, height } = arguments[0].getBoundingClientRect();
+        return [screenX + x + width / 2, screenY + outerHeight - innerHeight + y + height / 2].map(Math.round)`;
+      const isOver = async () => {
+        const at = await driver.executeScript(place, element);
+        execFileSync('xdotool', ['mousemove', '0', '0', 'mousemove', ...at.map(String)]);
+        return driver.executeScript("return arguments[0].matches(':hover')", element);
+      };
+      await driver.wait(isOver, 15_000, 'the pointer is over the element: it did not get there', 25);
+      execFileSync('xdotool', ['click', String(button + 1)]);
     },
     /** Closes what a right click has opened, which keeps the display's pointer. */
     dismiss: () => execFileSync('xdotool', ['key', 'Escape']),

@@ -17,9 +17,8 @@ const SHADOW = (shop, nested) => `<div id="host"></div><script>{
 export const FORM = (shop, attributes, fields) => `<form id="form" action="${shop.bare}" ${attributes}>${fields}</form>`;
 const WITHOUT_NAVIGATION = 'delete window.navigation;';
 
-// Firefox leaves a click with meta held to the browser around it, which on Linux does nothing then.
-const NOT_BY_META = { firefox: 'https://searchfox.org/firefox-main/source/dom/base/Element.cpp' };
-const LACKS_NAVIGATION_API = { webkit: 'https://bugs.webkit.org/show_bug.cgi?id=298730' };
+const NOT_BY_META = { firefox: 'a click with meta held is left to the browser around the page, which on Linux does nothing then: https://searchfox.org/firefox-main/source/dom/base/Element.cpp' };
+const LACKS_NAVIGATION_API = { webkit: 'without the Navigation API, which WebKitGTK 2.50 has yet to switch on, a page that goes within a second has gone for the offer: https://bugs.webkit.org/show_bug.cgi?id=298730' };
 /** MiniBrowser opens links that are clicked with ctrl or shift in place: what a modifier does is the browser's choice, not the engine's. */
 const BY_MODIFIER = !isEngine('webkit');
 
@@ -36,7 +35,7 @@ export const GESTURES = [
   { name: 'shift and click', act: (shop) => shop.click('#offer', { keys: [Key.SHIFT] }), how: 'modified', beside: BY_MODIFIER },
   {
     name: 'ctrl and click twice in a row',
-    differs: { webkit: 'https://github.com/WebKit/WebKit/blob/main/Tools/MiniBrowser/gtk/BrowserWindow.c' },
+    differs: { webkit: 'MiniBrowser opens in place what is clicked with ctrl, so that there is no second click: https://github.com/WebKit/WebKit/blob/main/Tools/MiniBrowser/gtk/BrowserWindow.c' },
     act: async (shop) => {
       await shop.click('#offer', { keys: [Key.CONTROL] });
       await shop.click('#offer', { keys: [Key.CONTROL] });
@@ -284,7 +283,6 @@ export const GESTURES = [
       await shop.working();
     },
     opens: 0,
-    // Where nothing tells for which address a page leaves, a page that goes within a second has gone for the offer.
     differs: LACKS_NAVIGATION_API,
   },
 

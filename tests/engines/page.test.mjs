@@ -5,7 +5,7 @@ import { inModes, suite } from './suite.mjs';
 
 const THROWING = (owner, name) => `Object.defineProperty(${owner}, '${name}', { configurable: true, get() { throw new DOMException('not here', 'SecurityError') }, set() { throw new DOMException('not here', 'SecurityError') } });`;
 const BESIDE = (shop) => shop.link.replace('<a', '<a target="_blank"');
-const NO_PRERENDERING = { firefox: 'https://bugzilla.mozilla.org/show_bug.cgi?id=1969396', webkit: 'https://bugs.webkit.org/show_bug.cgi?id=295193' };
+const NO_PRERENDERING = { firefox: 'no page is rendered ahead there (speculation rules): https://bugzilla.mozilla.org/show_bug.cgi?id=1969396', webkit: 'no page is rendered ahead there (speculation rules): https://bugs.webkit.org/show_bug.cgi?id=295193' };
 
 /** A click on the offer of a page that stays, and what the server has of it: the click id. */
 async function clicked(shop) {
