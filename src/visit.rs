@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_landing_with_a_source_is_remembered_as_the_last_touch() {
         let record = DIRECT.replace("from=+", "from=gclid%3D1++") + "&touch_at=3&touch_page=https%3A%2F%2Fold%2F";
-        let visit = Visit::recall(&record, || None::<VisitId>.or(VisitId::parse("newvisitor123456"))).expect("a visit");
+        let visit = Visit::recall(&record, || VisitId::parse("newvisitor123456")).expect("a visit");
         assert_eq!(encoded(&visit.visitor, "touch_at"), "7");
     }
 
