@@ -21,7 +21,8 @@ fn every_published_case_is_decorated_as_it_says() {
         match case["expect"].as_str() {
             None => assert!(planned.is_none_or(|planned| planned.foreign), "{}", case["name"]),
             Some(expected) => {
-                let planned = planned.unwrap_or_else(|| panic!("{} is decorated", case["name"]));
+                assert!(planned.is_some(), "{} is decorated", case["name"]);
+                let planned = planned.expect("a plan");
                 assert_eq!(planned.href, expected.replace("CLICKID", planned.id.as_str()), "{}", case["name"]);
             }
         }
