@@ -83,6 +83,7 @@ const gesture = ({ body = (shop) => shop.link, act, opens = 1, beside, how, offe
     await shop.destinations(opens);
     await shop.driver.switchTo().window(shown);
     if (opens && !beside) await shop.back();
+    await shop.told('OutboundClick', undecorated ? 0 : opens);
     await shop.settled();
 
     const opened = shop.opened();

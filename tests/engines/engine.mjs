@@ -59,7 +59,10 @@ const ENGINES = {
       const isOver = async () => {
         const at = await driver.executeScript(place, element);
         execFileSync('xdotool', ['mousemove', '0', '0', 'mousemove', ...at.map(String)]);
-        return driver.executeScript("return arguments[0].matches(':hover')", element);
+        const over = await driver.executeScript("return arguments[0].matches(':hover')", element);
+        // A menu that came up after its Escape keeps the pointer to itself.
+        if (!over) execFileSync('xdotool', ['key', 'Escape']);
+        return over;
       };
       await driver.wait(isOver, 15_000, 'the pointer is over the element: it did not get there', 25);
       execFileSync('xdotool', ['click', String(button + 1)]);

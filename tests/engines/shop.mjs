@@ -212,6 +212,8 @@ export class Shop {
    * Answers the clicks.
    */
   async counted(ids, { how } = {}) {
+    // What a page sends as it goes may come later than what the next one sends.
+    await this.told('OutboundClick', ids.length);
     const clicks = await this.clicks();
     const events = await this.events('OutboundClick');
     assert.deepEqual(clicks.map((click) => click.click_id).sort(), [...ids].sort(), 'the server knows the clicks that were opened');
