@@ -13,6 +13,7 @@ pub mod http;
 pub mod intake;
 pub mod ledger;
 pub mod outgoing;
+pub mod rates;
 pub mod serve;
 pub mod settings;
 pub mod store;
