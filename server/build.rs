@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 use tagwerk_protocol::clicks::Clicks;
 use tagwerk_protocol::group::Group;
+use tagwerk_protocol::imports::Imports;
 use tagwerk_protocol::pixels::Pixels;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,7 +24,7 @@ fn groups(folder: &Path) -> Result<String, Box<dyn std::error::Error>> {
     files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
     files.sort();
     let mut rows = String::new();
-    let (mut clicks, mut pixels) = (PathBuf::new(), PathBuf::new());
+    let (mut clicks, mut pixels, mut imports) = (PathBuf::new(), PathBuf::new(), PathBuf::new());
     for file in files {
         let name = file.file_stem().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         let text = fs::read_to_string(&file)?;
@@ -38,6 +39,11 @@ fn groups(folder: &Path) -> Result<String, Box<dyn std::error::Error>> {
             pixels = file;
             continue;
         }
+        if name == "imports" {
+            Imports::parse(&shown, &text)?;
+            imports = file;
+            continue;
+        }
         Group::parse(&name, &shown, &text)?;
         writeln!(rows, "    ({name:?}, include_str!({file:?})),")?;
     }
@@ -45,6 +51,7 @@ fn groups(folder: &Path) -> Result<String, Box<dyn std::error::Error>> {
         "pub(crate) const BUILT_IN: &[(&str, &str)] = &[\n{rows}];
 pub(crate) const CLICKS: &str = include_str!({clicks:?});
 pub(crate) const PIXELS: &str = include_str!({pixels:?});
+pub(crate) const IMPORTS: &str = include_str!({imports:?});
 "
     ))
 }

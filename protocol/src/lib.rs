@@ -2,7 +2,7 @@
 //!
 //! Everything here is a pure function over plain data: no I/O, no clock, no randomness of its own.
 //! The tag uses [`click_id`], [`link`], [`source`], [`event`] and [`settings`]; the server uses those too, and with
-//! the feature `server` the tables and the words of money: [`group`], [`clicks`], [`pixels`], [`money`] and [`conversion`].
+//! the feature `server` the tables and the words of money: [`group`], [`clicks`], [`pixels`], [`imports`], [`money`] and [`conversion`].
 //!
 //! ```
 //! use tagwerk_protocol::link::{GroupRule, Link, LinkRules, Page, Plan, plan};
@@ -43,6 +43,8 @@ pub mod clicks;
 pub mod conversion;
 #[cfg(feature = "server")]
 pub mod group;
+#[cfg(feature = "server")]
+pub mod imports;
 #[cfg(feature = "server")]
 pub mod money;
 #[cfg(feature = "server")]

@@ -49,7 +49,7 @@ fn network_names() -> Vec<String> {
     let files = fs::read_dir(root().join("groups")).expect("the groups");
     let names =
         files.map(|file| file.expect("a file").path().file_stem().expect("a name").to_string_lossy().into_owned());
-    names.filter(|name| !["clicks", "pixels", "README"].contains(&name.as_str())).collect()
+    names.filter(|name| !["clicks", "pixels", "imports", "README"].contains(&name.as_str())).collect()
 }
 
 #[test]
