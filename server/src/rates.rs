@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use std::fmt;
 use tagwerk_protocol::money::{Amount, Currency, SCALE};
 
+pub mod ecb;
+
 /// The currency that every rate is a price of: a rate of USD says how many dollars one euro is.
 pub const BASE: &str = "EUR";
 
@@ -41,6 +43,11 @@ pub enum RateError {
 impl Rate {
     /// One of the one is one of the other.
     const ONE: Self = Self { scaled: 10u64.pow(RATE_SCALE), decimals: 0 };
+
+    /// Whether one is worth as much as the other.
+    pub fn is_one(self) -> bool {
+        self.scaled == Self::ONE.scaled
+    }
 
     /// Reads `1.0705` or `17487`: digits with at most one dot, no sign, no exponent, no comma.
     ///
