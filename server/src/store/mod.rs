@@ -11,10 +11,12 @@ use tagwerk_protocol::event::{Event, MAX_COOKIES};
 
 mod conversion_row;
 mod links;
+mod rates;
 pub mod sqlite;
 
 pub use conversion_row::ConversionRow;
 pub use links::{LinkRow, Links};
+pub use rates::{KeptRates, RateDay, Rates};
 
 /// Milliseconds since 1970 UTC.
 pub type Millis = i64;
@@ -34,8 +36,8 @@ pub enum StoreError {
 }
 
 /// Everything the server keeps.
-pub trait Store: Sites + Inbox + Books + Links + Operators + Send + Sync {}
-impl<T: Sites + Inbox + Books + Links + Operators + Send + Sync> Store for T {}
+pub trait Store: Sites + Inbox + Books + Links + Rates + Operators + Send + Sync {}
+impl<T: Sites + Inbox + Books + Links + Rates + Operators + Send + Sync> Store for T {}
 
 /// The store as handlers hold it.
 pub type SharedStore = Arc<dyn Store>;

@@ -11,6 +11,7 @@ mod keys;
 mod links;
 mod lists;
 mod postbacks;
+mod rates;
 mod refunds;
 mod sites;
 mod sqlite;
@@ -91,6 +92,14 @@ macro_rules! conformance {
             of_too_many_links_those_of_no_network_go_first_then_the_oldest,
             a_site_s_links_are_its_own,
             links_are_read_in_parts,
+        ]);
+        conformance!($open, rates: [
+            rates_are_kept_as_they_were_published,
+            the_same_rates_again_change_nothing,
+            a_corrected_rate_takes_the_place_of_the_one_before,
+            a_part_of_the_days_comes_with_the_last_rate_before,
+            a_part_of_the_days_answers_as_all_of_them_do,
+            the_days_that_have_rates_are_told_oldest_first,
         ]);
         conformance!($open, sites: [
             a_site_is_found_by_either_id,

@@ -13,6 +13,7 @@ mod inbox;
 mod joins;
 mod links;
 mod operators;
+mod rates;
 mod rows;
 mod sites;
 mod writer;
