@@ -12,7 +12,8 @@ static GROUPS: LazyLock<Groups> = LazyLock::new(|| Groups::load(None).expect("th
 fuzz_target!(|query: &str| {
     let pairs: Vec<(String, String)> = form::pairs(query).collect();
     for group in GROUPS.iter() {
-        let Ok(conversion) = understand(&pairs, group, &Rules::default()) else { continue };
+        let Some(form) = &group.postback else { continue };
+        let Ok(conversion) = understand(&pairs, &group.name, form, &Rules::default(), "call") else { continue };
         assert!(!conversion.identity.is_empty());
         if let Some(value) = conversion.value {
             let stored = value.scaled().expect("a value can be stored");

@@ -48,8 +48,56 @@ pub mod conversion_type {
     }
 }
 
+/// What a repeat does, a postback that says something else under the identity of one that is booked. One that says the same is never
+/// booked twice, except by the two modes that create.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Repeat {
+    /// Nothing: the one that was sent first counts.
+    #[default]
+    Ignore,
+    /// The one that was sent last counts.
+    Edit,
+    /// Facts of the one that was sent first, amounts of all added up.
+    AddPayout,
+    /// Each call is a conversion; all but the first received are marked as repeated.
+    KeepRepeated,
+    /// Each call is a conversion.
+    CreateNew,
+    /// Nothing, but what tells repeats apart is the sender's event id, not the transaction.
+    IgnoreByEventId,
+}
+
+impl Repeat {
+    /// Every mode.
+    pub const ALL: [Self; 6] =
+        [Self::Ignore, Self::Edit, Self::AddPayout, Self::KeepRepeated, Self::CreateNew, Self::IgnoreByEventId];
+
+    /// The word, as stored and in settings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Repeat::Ignore => "ignore",
+            Repeat::Edit => "edit",
+            Repeat::AddPayout => "add_payout",
+            Repeat::KeepRepeated => "keep_repeated",
+            Repeat::CreateNew => "create_new",
+            Repeat::IgnoreByEventId => "ignore_by_event_id",
+        }
+    }
+
+    /// Reads the stored word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == word)
+    }
+
+    /// Whether each call makes a conversion of its own.
+    pub fn creates(self) -> bool {
+        matches!(self, Repeat::KeepRepeated | Repeat::CreateNew)
+    }
+}
+
 /// The amounts a network may send, as magnitudes: the transaction type gives the sign.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amounts {
     /// The affiliate's commission.
     pub affiliate: Option<Amount>,
@@ -112,8 +160,24 @@ impl ValueRule {
     }
 }
 
+impl Amounts {
+    /// Each amount of both added up; what only one of them has stays as it is there. `None` beyond the range.
+    pub fn plus(self, other: Self) -> Option<Self> {
+        let add = |one: Option<Amount>, two: Option<Amount>| match (one, two) {
+            (Some(one), Some(two)) => one.plus(two).map(Some),
+            (one, two) => Some(one.or(two)),
+        };
+        Some(Self {
+            affiliate: add(self.affiliate, other.affiliate)?,
+            vendor: add(self.vendor, other.vendor)?,
+            brutto: add(self.brutto, other.brutto)?,
+            netto: add(self.netto, other.netto)?,
+        })
+    }
+}
+
 /// A conversion as its postback tells it, before anybody knows whose it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversion {
     /// The tracking group it came through.
     pub group: String,
@@ -135,6 +199,8 @@ pub struct Conversion {
     pub transaction_id: Option<String>,
     /// What happened to the money.
     pub transaction_type: TransactionType,
+    /// Whether that was taken for granted, since the sender does not say: what another postback of the transaction says goes before it.
+    pub assumed: bool,
     /// The network's word: initial sale, upsell, ...
     pub order_type: Option<String>,
     /// The network's word: single payment, subscription, ...
@@ -155,6 +221,18 @@ pub struct Conversion {
     pub sent_at: Option<i64>,
     /// Whether the sender marked it as a test.
     pub is_test: bool,
+    /// What a repeat of it does.
+    pub repeat: Repeat,
+    /// What it shares with its repeats where each of them is a conversion of its own.
+    pub series: Option<String>,
+    /// Whether it is a later payment of a subscription or in instalments, where the sender tells.
+    pub rebill: Option<bool>,
+    /// Whether it belongs to payments that recur.
+    pub recurring: bool,
+    /// How old its click may be, in days, for it to be credited; `None` for any age.
+    pub click_expiry_days: Option<u32>,
+    /// Whether it was brought in afterwards: then the sender's time counts, whether or not a click is known.
+    pub past: bool,
     /// What a reader should know about it: a missing amount, a currency that is none.
     pub notes: Vec<String>,
 }

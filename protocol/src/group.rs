@@ -1,10 +1,12 @@
 //! Tracking groups: an affiliate network is a file, `groups/<name>.toml`. This is its schema; a key that is not known is an error.
 
-use crate::conversion::TransactionType;
+use crate::conversion::{TransactionType, ValueRule};
 use crate::link::{GroupRule, Link, LinkRules, Page, Plan, plan};
 use crate::settings::SEPARATORS;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+
+pub mod api;
 
 /// One network.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -17,8 +19,15 @@ pub struct Group {
     pub title: String,
     /// Which links are its own.
     pub link: LinkTable,
+    /// Whether it stands for whoever calls `/{tracking_id}/postback`, the way trackers are called.
+    #[serde(default)]
+    pub tracker: bool,
     /// How its postbacks read; without it, the network has none.
     pub postback: Option<Postback>,
+    /// How its signed notifications read; without it, the network has none.
+    pub ipn: Option<Ipn>,
+    /// How its API is asked what it sold; without it, it is not.
+    pub api: Option<api::Api>,
     /// Examples of links that must hold.
     #[serde(default)]
     pub link_case: Vec<LinkCase>,
@@ -28,12 +37,12 @@ pub struct Group {
 }
 
 /// Which links are a network's.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkTable {
     /// The query parameter that carries the click id.
     pub sub_id: String,
-    /// Hosts, sub-domains included.
+    /// Hosts, sub-domains included; none where links are only marked by hand.
     pub hosts: Vec<String>,
     /// Path prefixes, one of which must match and be followed by something; none means any path.
     #[serde(default)]
@@ -45,8 +54,10 @@ pub struct LinkTable {
 #[serde(deny_unknown_fields)]
 pub struct Postback {
     /// Where the operator enters the postback URL, in words.
+    #[serde(default)]
     pub setup: String,
     /// The macros of an affiliate's postback URL, each sent under its own name.
+    #[serde(default)]
     pub affiliate_macros: Vec<String>,
     /// What a vendor's postback URL has besides.
     #[serde(default)]
@@ -58,6 +69,16 @@ pub struct Postback {
     pub amounts: AmountFields,
     /// The network's words for what happened to the money.
     pub transaction_types: BTreeMap<String, TransactionType>,
+    /// What happened to the money where the sender does not say; without it, such a postback is refused.
+    pub default_transaction_type: Option<TransactionType>,
+    /// Which amount counts as the value, where the network sends but one and the site has no choice.
+    pub value_rule: Option<ValueRule>,
+    /// Parameters that together identify a transaction without an id; the first of them must be there.
+    #[serde(default)]
+    pub identity: Vec<String>,
+    /// Words of the billing type for payments that recur.
+    #[serde(default)]
+    pub recurring: Vec<String>,
     /// The network's words for the other facets, by facet; a `type=` that is one of them means that fact.
     #[serde(default)]
     pub facets: Facets,
@@ -101,6 +122,10 @@ pub struct Fields {
     pub currency: Option<String>,
     /// Whether it is a test.
     pub is_test: Option<String>,
+    /// The sender's id of this call, which its retries share.
+    pub event_id: Option<String>,
+    /// The number of this payment among those that recur: 2 and more is a rebill.
+    pub sequence: Option<String>,
 }
 
 /// Parameter names of the amounts.
@@ -115,6 +140,37 @@ pub struct AmountFields {
     pub brutto: Option<String>,
     /// What the buyer paid, without tax.
     pub netto: Option<String>,
+}
+
+/// How a network's signed notifications read (IPN: form posts from network to vendor).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ipn {
+    /// Where the operator enters the address and the passphrase, in words.
+    pub setup: String,
+    /// How they are signed.
+    pub signature: SignatureScheme,
+    /// Fields that carry the signature and are not signed themselves; compared ignoring case.
+    pub signed_by: Vec<String>,
+    /// The field that says what happened.
+    pub event: String,
+    /// Events about an order that move no money: kept as facts of the order.
+    #[serde(default)]
+    pub noted: Vec<String>,
+    /// Events that only try whether the address answers.
+    #[serde(default)]
+    pub tests: Vec<String>,
+    /// How the fields of events that move money read; the others have order and time in the same fields.
+    pub form: Postback,
+}
+
+/// How notifications are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignatureScheme {
+    /// SHA-512 over `name=value` and the passphrase for each field that is not empty, fields sorted by the bytes of their names; names
+    /// as sent or in upper case.
+    SortedPairsSha512,
 }
 
 /// A network's words, by facet.
@@ -196,6 +252,7 @@ impl Group {
         let mut group: Self = toml::from_str(text).map_err(|error| format!("{file}: {error}"))?;
         name.clone_into(&mut group.name);
         group.check_words().map_err(|problem| format!("{file}: {problem}"))?;
+        group.api.as_ref().map_or(Ok(()), api::Api::check).map_err(|problem| format!("{file}: {problem}"))?;
         group.check_link_cases().map_err(|problem| format!("{file}: {problem}"))?;
         Ok(group)
     }

@@ -6,6 +6,8 @@ use crate::config::Config;
 use crate::groups::Groups;
 use crate::http::event::EventLimiter;
 use crate::http::tag::Scripts;
+use crate::jobs::Bell;
+use crate::reconcile::client::NetworkApis;
 use crate::settings::{self, SettingsError, SiteSettings, Tables};
 use crate::store::{Millis, SharedStore, Site, StoreError};
 use crate::vault::{Vault, VaultError, random};
@@ -46,6 +48,10 @@ pub struct App {
     pub scan_limiter: EventLimiter,
     /// Follows links that may be cloaked.
     pub autoscan: AutoScan,
+    /// Rings when there is a new long task.
+    pub jobs: Bell,
+    /// Asks the networks' APIs.
+    pub networks: NetworkApis,
     /// The sites' scripts, ready to be sent.
     pub scripts: Scripts,
     /// Renders the metrics.
@@ -70,6 +76,13 @@ impl App {
     /// Milliseconds since 1970 UTC.
     pub fn now(&self) -> Millis {
         now()
+    }
+
+    /// The passphrase of a group's notifications, opened; `None` where none is set or it does not open.
+    pub fn passphrase(&self, site_id: &str, settings: &SiteSettings, group: &str) -> Option<String> {
+        let sealed = settings.groups.get(group)?.ipn_passphrase.as_deref()?;
+        let opened = self.vault.unseal_text(&settings::place(site_id, "groups", group, "ipn_passphrase"), sealed);
+        opened.inspect_err(|error| tracing::error!(group, %error, "the passphrase does not open")).ok()
     }
 
     /// Changes a site's settings by a JSON merge patch.
@@ -98,6 +111,13 @@ pub fn now() -> Millis {
 /// A new id for a row: a UUIDv7, so that ids order by time.
 pub fn row_id() -> String {
     Uuid::now_v7().to_string()
+}
+
+/// A new id for a row that belongs to something received at this time: ids and times of receipt agree.
+pub fn row_id_at(received_at: Millis) -> String {
+    let millis = u64::try_from(received_at).unwrap_or_default();
+    let nanos = u32::try_from(millis % 1000).unwrap_or_default() * 1_000_000;
+    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, millis / 1000, nanos)).to_string()
 }
 
 /// A new site with ids of its own.

@@ -116,11 +116,31 @@ pub fn attribute(lead: &Lead, found: Found, is_test: bool) -> Attribution {
     }
 }
 
-/// When a conversion happened: the sender's time if it lies between the click and the receipt, else the receipt.
-pub fn happened_at(sent_at: Option<i64>, clicked_at: Option<i64>, received_at: i64) -> i64 {
-    sent_at
-        .filter(|sent| *sent <= received_at && clicked_at.is_some_and(|clicked| clicked <= *sent))
-        .unwrap_or(received_at)
+/// When a conversion happened: the sender's time if it lies between the click and the receipt, else the receipt. What was brought in
+/// afterwards happened when the sender says, whether or not a click is known.
+pub fn happened_at(sent_at: Option<i64>, clicked_at: Option<i64>, received_at: i64, past: bool) -> i64 {
+    let follows = |sent: i64| clicked_at.is_some_and(|clicked| clicked <= sent);
+    sent_at.filter(|sent| *sent <= received_at && (past || follows(*sent))).unwrap_or(received_at)
+}
+
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
+
+/// The verdict where a click counts for so many days only.
+pub fn expired(attribution: Attribution, clicked_at: Option<i64>, at: i64, days: u32) -> Attribution {
+    let age = clicked_at.map_or(0, |clicked| at.saturating_sub(clicked));
+    if attribution.state != State::Attributed || age <= i64::from(days).saturating_mul(DAY) {
+        return attribution;
+    }
+    Attribution {
+        state: State::Unattributed,
+        reason: Some(format!(
+            "its click is {} days old; clicks of this group count for {days} days (click_expiry_days)",
+            age / DAY
+        )),
+        visit_id: None,
+        ..attribution
+    }
 }
 
 #[cfg(test)]
@@ -177,10 +197,28 @@ mod tests {
 
     #[test]
     fn the_sender_s_time_counts_between_click_and_receipt() {
-        assert_eq!(happened_at(Some(5), Some(3), 9), 5);
-        assert_eq!(happened_at(Some(1), Some(3), 9), 9);
-        assert_eq!(happened_at(Some(10), Some(3), 9), 9);
-        assert_eq!(happened_at(Some(5), None, 9), 9);
-        assert_eq!(happened_at(None, Some(3), 9), 9);
+        assert_eq!(happened_at(Some(5), Some(3), 9, false), 5);
+        assert_eq!(happened_at(Some(1), Some(3), 9, false), 9);
+        assert_eq!(happened_at(Some(10), Some(3), 9, false), 9);
+        assert_eq!(happened_at(Some(5), None, 9, false), 9);
+        assert_eq!(happened_at(None, Some(3), 9, false), 9);
+    }
+
+    #[test]
+    fn what_was_brought_in_afterwards_happened_when_the_sender_says() {
+        assert_eq!(happened_at(Some(5), None, 9, true), 5);
+        assert_eq!(happened_at(Some(1), Some(3), 9, true), 1);
+        assert_eq!(happened_at(Some(10), None, 9, true), 9);
+        assert_eq!(happened_at(None, None, 9, true), 9);
+    }
+
+    #[test]
+    fn a_click_that_is_too_old_gets_no_credit_and_says_so() {
+        let credited = verdict(Some(OURS), BOTH);
+        assert_eq!(expired(credited.clone(), Some(0), 30 * DAY, 30), credited);
+        let late = expired(credited.clone(), Some(0), 30 * DAY + 1, 30);
+        assert_eq!((late.state, late.visit_id), (State::Unattributed, None));
+        assert_eq!(late.click_id, credited.click_id);
+        assert!(late.reason.is_some_and(|reason| reason.contains("30 days")));
     }
 }

@@ -1,11 +1,13 @@
 //! The tracking groups, ad click parameters and pixels this server knows: the built-in ones, and an operator's own groups.
 
 use crate::intake::{self, Rules};
+use crate::reconcile;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tagwerk_protocol::clicks::Clicks;
 use tagwerk_protocol::form;
 use tagwerk_protocol::group::Group;
+use tagwerk_protocol::imports::Imports;
 use tagwerk_protocol::pixels::Pixels;
 
 include!(concat!(env!("OUT_DIR"), "/groups.rs"));
@@ -49,6 +51,11 @@ impl Groups {
         self.0.get(name)
     }
 
+    /// The group that stands for whoever calls the way trackers are called; an operator's own goes before the built-in one.
+    pub fn tracker(&self) -> Option<&Group> {
+        self.0.values().filter(|group| group.tracker).min_by_key(|group| BUILT_IN.iter().any(|(name, _)| *name == group.name))
+    }
+
     /// Every group, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Group> {
         self.0.values()
@@ -63,9 +70,11 @@ impl Groups {
 /// Reads a group and holds it to all of its own cases.
 fn read(name: &str, file: &str, text: &str) -> Result<Group, String> {
     let group = Group::parse(name, file, text)?;
+    reconcile::check_cases(&group).map_err(|problem| format!("{file}: {problem}"))?;
     for case in &group.postback_case {
         let pairs: Vec<(String, String)> = form::pairs(&case.query).collect();
-        let found = intake::understand(&pairs, &group, &Rules::default());
+        let form = group.postback.as_ref().ok_or_else(|| format!("{file}: there are postback cases, but no [postback]"))?;
+        let found = intake::understand(&pairs, &group.name, form, &Rules::default(), "");
         let holds = match (&found, &case.refused) {
             (Ok(found), None) => {
                 Some(&found.kind) == case.kind.as_ref()
@@ -96,6 +105,14 @@ pub fn clicks() -> Result<Clicks, String> {
 /// None in practice: the build has checked it.
 pub fn pixels() -> Result<Pixels, String> {
     Pixels::parse("groups/pixels.toml", PIXELS)
+}
+
+/// The built-in table of other tools' exports.
+///
+/// # Errors
+/// None in practice: the build has checked it.
+pub fn imports() -> Result<Imports, String> {
+    Imports::parse("groups/imports.toml", IMPORTS)
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use tagwerk_protocol::absent::present;
-use tagwerk_protocol::conversion::{Amounts, Conversion, TransactionType, ValueRule};
-use tagwerk_protocol::group::{Group, Postback, TimeForm};
+use crate::settings::{FacetName, TypeSettings};
+use tagwerk_protocol::conversion::{Amounts, Conversion, Repeat, TransactionType, ValueRule};
+use tagwerk_protocol::group::{Postback, TimeForm};
 use tagwerk_protocol::money::{Amount, Currency};
 
 /// The parameter by which a URL names a conversion type, whatever the network.
@@ -19,20 +20,29 @@ pub struct Rules {
     pub value: ValueRule,
     /// The currency of this group's amounts, whatever the postback says.
     pub currency: Option<Currency>,
+    /// The site's own conversion types, and what repeats do.
+    pub types: Vec<TypeSettings>,
+    /// How old a click of this group may be, in days.
+    pub click_expiry_days: Option<u32>,
+    /// Whether it was brought in afterwards, by an import or a reconciliation.
+    pub past: bool,
 }
 
-/// Reads a postback's parameters, query and body merged.
+/// Reads a call's parameters by the rules of `group` for this channel. `call_id` tells it from its repeats, where each counts.
 ///
 /// # Errors
 /// A sentence for the sender and the operator that names the parameter in question.
-pub fn understand(pairs: &[(String, String)], group: &Group, rules: &Rules) -> Result<Conversion, String> {
-    let Some(postback) = &group.postback else {
-        return Err(format!("the group {} takes no postbacks", group.name));
-    };
+pub fn understand(
+    pairs: &[(String, String)],
+    group: &str,
+    postback: &Postback,
+    rules: &Rules,
+    call_id: &str,
+) -> Result<Conversion, String> {
     let sent = Sent::of(pairs);
     let fields = &postback.fields;
     let kind = sent.get(TYPE)?.map(|word| Kind::of(word, postback));
-    let transaction_type = transaction_type(&sent, postback, kind.as_ref())?;
+    let (transaction_type, assumed) = transaction_type(&sent, postback, kind.as_ref())?;
     let amount = |name: &Option<String>| sent.amount(name.as_deref());
     let amounts = Amounts {
         affiliate: amount(&postback.amounts.affiliate)?,
@@ -41,7 +51,8 @@ pub fn understand(pairs: &[(String, String)], group: &Group, rules: &Rules) -> R
         netto: amount(&postback.amounts.netto)?,
     };
     let mut notes = Vec::new();
-    let value = value(&amounts, transaction_type, rules.value, postback, &mut notes);
+    let rule = postback.value_rule.unwrap_or(rules.value);
+    let value = value(&amounts, transaction_type, rule, postback, &mut notes);
     let currency = currency(&sent, postback, rules, &mut notes)?;
     let facet = |name: &Option<String>, said: Option<&str>| -> Result<Option<String>, String> {
         Ok(sent.named(name.as_deref())?.or(said).map(str::to_owned))
@@ -64,27 +75,54 @@ pub fn understand(pairs: &[(String, String)], group: &Group, rules: &Rules) -> R
             custom.push((name.clone(), value.to_owned()));
         }
     }
-    let content = content(&sent, postback);
-    Ok(Conversion {
-        group: group.name.clone(),
-        identity: identity(
-            &group.name,
-            transaction_id.as_deref(),
-            transaction_type,
-            sent.get(TYPE)?,
-            &content,
-            is_test,
-        ),
-        kind: match kind {
-            Some(Kind::Custom(word)) => custom_type(word)?,
-            _ => Conversion::built_in_type(transaction_type, &amounts).to_owned(),
+    let word = sent.get(TYPE)?;
+    let facets = [
+        (FacetName::Type, word),
+        (FacetName::TransactionType, sent.get(&fields.transaction_type)?.or(Some(transaction_type.as_str()))),
+        (FacetName::OrderType, order_type.as_deref()),
+        (FacetName::BillingType, billing_type.as_deref()),
+        (FacetName::BillingStatus, billing_status.as_deref()),
+    ];
+    let kind = match &kind {
+        // A word of the sender's own says more than the facts of the transaction.
+        Some(Kind::Custom(word)) => match mapped(&rules.types, facets.get(..1).unwrap_or_default()) {
+            Some(mapped) => mapped.to_owned(),
+            None => custom_type(word)?,
         },
-        type_sent: sent.get(TYPE)?.map(str::to_owned),
+        _ => match mapped(&rules.types, &facets) {
+            Some(mapped) => mapped.to_owned(),
+            None => Conversion::built_in_type(transaction_type, &amounts).to_owned(),
+        },
+    };
+    let repeat = rules.types.iter().find(|known| known.name == kind).map(|known| known.repeat).unwrap_or_default();
+    let content = content(&sent, postback, rules.past);
+    let base = Identity {
+        group,
+        transaction_id: transaction_id.as_deref(),
+        event_id: own(&fields.event_id)?.filter(|_| repeat == Repeat::IgnoreByEventId),
+        instead: instead(&sent, postback)?,
+        transaction_type,
+        type_sent: word,
+        content: &content,
+        is_test,
+    }
+    .hash();
+    let sequence = own(&fields.sequence)?.and_then(|number| number.parse::<u32>().ok());
+    let is_recurring = |word: &str| postback.recurring.iter().any(|known| known.eq_ignore_ascii_case(word));
+    Ok(Conversion {
+        group: group.to_owned(),
+        identity: if repeat.creates() { hash([base.as_str(), call_id]) } else { base.clone() },
+        series: repeat.creates().then_some(base),
+        kind,
+        type_sent: word.map(str::to_owned),
         value,
         currency,
         amounts,
         transaction_id,
         transaction_type,
+        assumed,
+        recurring: billing_type.as_deref().is_some_and(is_recurring),
+        rebill: sequence.map(|number| number > 1),
         order_type,
         billing_type,
         billing_status,
@@ -95,9 +133,25 @@ pub fn understand(pairs: &[(String, String)], group: &Group, rules: &Rules) -> R
         custom,
         sent_at: sent_at(&sent, postback),
         is_test,
+        repeat,
+        click_expiry_days: rules.click_expiry_days,
+        past: rules.past,
         content,
         notes,
     })
+}
+
+/// The site's own type for these facts: the first that lists one of them. A sender's own words are compared as they are spelled, a
+/// network's ignoring case.
+fn mapped<'a>(types: &'a [TypeSettings], facets: &[(FacetName, Option<&str>)]) -> Option<&'a str> {
+    let has = |kind: &TypeSettings| {
+        facets.iter().any(|(facet, word)| match (kind.from.get(facet), word) {
+            (Some(words), Some(word)) if *facet == FacetName::Type => words.iter().any(|known| known == word),
+            (Some(words), Some(word)) => words.iter().any(|known| known.eq_ignore_ascii_case(word)),
+            _ => false,
+        })
+    };
+    types.iter().find(|kind| has(kind)).map(|kind| kind.name.as_str())
 }
 
 /// The parameters that are there, by plain name, with the name as sent.
@@ -187,7 +241,12 @@ fn meaning(word: &str, postback: &Postback) -> Option<TransactionType> {
     words.find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, meaning)| *meaning)
 }
 
-fn transaction_type(sent: &Sent<'_>, postback: &Postback, kind: Option<&Kind<'_>>) -> Result<TransactionType, String> {
+/// What happened to the money, and whether that was taken for granted.
+fn transaction_type(
+    sent: &Sent<'_>,
+    postback: &Postback,
+    kind: Option<&Kind<'_>>,
+) -> Result<(TransactionType, bool), String> {
     let name = &postback.fields.transaction_type;
     let known = || postback.transaction_types.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
     let said = match kind {
@@ -195,14 +254,17 @@ fn transaction_type(sent: &Sent<'_>, postback: &Postback, kind: Option<&Kind<'_>
         _ => None,
     };
     match (sent.get(name)?, said) {
-        (None, None) => Err(format!("{name} is missing; it must be one of {}", known())),
-        (None, Some(said)) => Ok(said),
+        (None, None) => match postback.default_transaction_type {
+            Some(assumed) => Ok((assumed, true)),
+            None => Err(format!("{name} is missing; it must be one of {}", known())),
+        },
+        (None, Some(said)) => Ok((said, false)),
         (Some(word), said) => match meaning(word, postback) {
             None => Err(format!("{name} is \"{}\"; it must be one of {}", shortened(word), known())),
             Some(meaning) if said.is_some_and(|said| said != meaning) => {
                 Err(format!("{name} says {word}, but {TYPE} says otherwise; send one of them"))
             }
-            Some(meaning) => Ok(meaning),
+            Some(meaning) => Ok((meaning, false)),
         },
     }
 }
@@ -272,7 +334,7 @@ fn sent_at(sent: &Sent<'_>, postback: &Postback) -> Option<i64> {
 }
 
 /// Whether a flag is on: a sender's words for yes are not published, so anything but a word for no counts.
-fn is_truthy(word: &str) -> bool {
+pub(crate) fn is_truthy(word: &str) -> bool {
     !["0", "n", "no", "false", "f", "off", "live", "null", "none"].iter().any(|no| word.eq_ignore_ascii_case(no))
 }
 
@@ -283,32 +345,53 @@ fn custom_type(word: &str) -> Result<String, String> {
     Ok(word.to_owned())
 }
 
-/// What identifies a conversion: group, transaction, what happened and the type as sent; without a transaction id all
-/// it says. A test has an identity of its own, so that it cannot stand in a sale's way.
-fn identity(
-    group: &str,
-    transaction_id: Option<&str>,
+/// What identifies a conversion: group, transaction, what happened and the type as sent; without a transaction id what the group says
+/// instead, or all it says. A test has an identity of its own, so that it cannot stand in a sale's way.
+struct Identity<'a> {
+    group: &'a str,
+    transaction_id: Option<&'a str>,
+    event_id: Option<String>,
+    instead: Option<Vec<&'a str>>,
     transaction_type: TransactionType,
-    kind: Option<&str>,
-    content: &str,
+    type_sent: Option<&'a str>,
+    content: &'a str,
     is_test: bool,
-) -> String {
-    let by = match transaction_id {
-        Some(id) => ["transaction", id, transaction_type.as_str(), kind.unwrap_or_default()],
-        None => ["content", content, "", ""],
-    };
-    hash([group, if is_test { "test" } else { "" }].into_iter().chain(by))
 }
 
-/// A hash of all that is there, but what the group marks volatile.
-fn content(sent: &Sent<'_>, postback: &Postback) -> String {
+impl Identity<'_> {
+    fn hash(&self) -> String {
+        let kind = self.type_sent.unwrap_or_default();
+        let what = self.transaction_type.as_str();
+        let by = match (&self.event_id, self.transaction_id, &self.instead) {
+            (Some(id), _, _) => vec!["event", id, what, kind],
+            (None, Some(id), _) => vec!["transaction", id, what, kind],
+            (None, None, Some(parts)) => ["parts"].into_iter().chain(parts.iter().copied()).chain([kind]).collect(),
+            (None, None, None) => vec!["content", self.content, "", ""],
+        };
+        hash([self.group, if self.is_test { "test" } else { "" }].into_iter().chain(by))
+    }
+}
+
+/// What the group says identifies a transaction without an id; nothing where its first part was not sent.
+fn instead<'a>(sent: &Sent<'a>, postback: &Postback) -> Result<Option<Vec<&'a str>>, String> {
+    let parts = postback.identity.iter().map(|name| sent.get(name)).collect::<Result<Vec<_>, _>>()?;
+    Ok(match parts.first() {
+        Some(Some(_)) => Some(parts.into_iter().map(Option::unwrap_or_default).collect()),
+        _ => None,
+    })
+}
+
+/// A hash of all that is there, but what the group marks volatile, and of whether it was brought in afterwards, since its time is
+/// read otherwise then.
+fn content(sent: &Sent<'_>, postback: &Postback, past: bool) -> String {
     let volatile: Vec<String> = postback.volatile.iter().map(|name| Postback::plain_name(name)).collect();
     let parts = sent.0.iter().filter(|(name, _)| !volatile.contains(name));
-    hash(parts.flat_map(|(name, values)| {
+    let parts = parts.flat_map(|(name, values)| {
         let mut values: Vec<&str> = values.iter().map(|(_, value)| *value).collect();
         values.sort_unstable();
         std::iter::once(name.as_str()).chain(values)
-    }))
+    });
+    hash(past.then_some("").into_iter().chain(parts))
 }
 
 /// SHA-256 over the parts with their lengths, in hexadecimal.

@@ -12,7 +12,7 @@ pub fn booked_under(kind: &str) -> String {
     format!("the money of this transaction is booked under {kind}")
 }
 
-/// One of the conversions that share group, transaction id and transaction type.
+/// One of the conversions that share group and transaction id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// What identifies it, whatever order it arrived in.
@@ -21,6 +21,12 @@ pub struct Claim {
     pub kind: String,
     /// The `type=` of its URL, as sent.
     pub type_sent: Option<String>,
+    /// What happened to the money.
+    pub transaction_type: TransactionType,
+    /// Whether that was taken for granted.
+    pub assumed: bool,
+    /// What it shares with its repeats where each of them counts.
+    pub series: Option<String>,
 }
 
 impl Claim {
@@ -30,9 +36,25 @@ impl Claim {
     }
 }
 
-/// The one that carries the money of their transaction.
-pub fn carrier<'a>(claims: impl IntoIterator<Item = &'a Claim>) -> Option<&'a Claim> {
-    claims.into_iter().min_by(|a, b| a.rank().cmp(&b.rank()))
+/// Of one transaction's claims, whether each carries its money: one for each thing that happened to the money, with its repeats where
+/// each of those counts. A claim whose sender does not say what happened carries only where no other claim says.
+pub fn carriers(claims: &[Claim]) -> Vec<bool> {
+    let said = claims.iter().any(|claim| !claim.assumed);
+    let eligible = |claim: &&Claim| claim.assumed != said;
+    let firsts: Vec<&Claim> = [TransactionType::Payment, TransactionType::Refund, TransactionType::Chargeback]
+        .into_iter()
+        .filter_map(|what| {
+            let same = claims.iter().filter(eligible).filter(|claim| claim.transaction_type == what);
+            same.min_by(|a, b| a.rank().cmp(&b.rank()))
+        })
+        .collect();
+    let carries = |claim: &Claim| {
+        let is_or_repeats = |first: &&Claim| {
+            first.identity == claim.identity || (first.series.is_some() && first.series == claim.series)
+        };
+        eligible(&claim) && firsts.iter().any(is_or_repeats)
+    };
+    claims.iter().map(carries).collect()
 }
 
 /// What joining needs to know of a conversion that carries its money.
@@ -181,7 +203,23 @@ mod tests {
     }
 
     fn claim(identity: &str, kind: &str, type_sent: Option<&str>) -> Claim {
-        Claim { identity: identity.into(), kind: kind.into(), type_sent: type_sent.map(str::to_owned) }
+        Claim {
+            identity: identity.into(),
+            kind: kind.into(),
+            type_sent: type_sent.map(str::to_owned),
+            transaction_type: TransactionType::Payment,
+            assumed: false,
+            series: None,
+        }
+    }
+
+    /// The identities of those that carry.
+    fn carrying(claims: &[Claim]) -> Vec<&str> {
+        let all = claims.iter().zip(carriers(claims));
+        let mut found: Vec<&str> =
+            all.filter(|(_, carries)| *carries).map(|(claim, _)| claim.identity.as_str()).collect();
+        found.sort_unstable();
+        found
     }
 
     #[test]
@@ -196,11 +234,33 @@ mod tests {
         for expected in ["9", "3", "4", "0", "1"] {
             for _ in 0..claims.len() {
                 claims.rotate_left(1);
-                assert_eq!(carrier(&claims).map(|claim| claim.identity.as_str()), Some(expected));
+                assert_eq!(carrying(&claims), [expected]);
             }
             claims.retain(|claim| claim.identity != expected);
         }
-        assert_eq!(carrier(&claims), None);
+        assert_eq!(carrying(&claims), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn what_is_said_to_be_a_refund_takes_the_money_from_what_only_might_be_a_sale() {
+        let refund = Claim { transaction_type: TransactionType::Refund, ..claim("1", "Refund", Some("refund")) };
+        let assumed = Claim { assumed: true, ..claim("0", "Purchase", Some("initial_sale")) };
+        assert_eq!(carrying(std::slice::from_ref(&assumed)), ["0"]);
+        assert_eq!(carrying(&[assumed.clone(), refund.clone()]), ["1"]);
+        assert_eq!(carrying(&[refund, assumed]), ["1"]);
+    }
+
+    #[test]
+    fn a_sale_and_its_refund_under_one_transaction_id_both_carry() {
+        let refund = Claim { transaction_type: TransactionType::Refund, ..claim("1", "Refund", None) };
+        assert_eq!(carrying(&[claim("0", "Purchase", None), refund]), ["0", "1"]);
+    }
+
+    #[test]
+    fn repeats_that_each_count_all_carry_and_others_do_not() {
+        let of_series = |identity: &str| Claim { series: Some("s".into()), ..claim(identity, "Purchase", None) };
+        let other = claim("3", "Späti", Some("Späti"));
+        assert_eq!(carrying(&[of_series("1"), other, of_series("2")]), ["1", "2"]);
     }
 
     #[test]

@@ -15,7 +15,9 @@ use tagwerk_server::groups::{self, Groups};
 use tagwerk_server::http::operator::token_hash;
 use tagwerk_server::http::session::new_one_time_link;
 use tagwerk_server::http::{event, tag};
+use tagwerk_server::jobs::{self, Bell};
 use tagwerk_server::outgoing::Outgoing;
+use tagwerk_server::reconcile::client::NetworkApis;
 use tagwerk_server::settings::{SiteSettings, Tables};
 use tagwerk_server::store::sqlite::{self, Sqlite};
 use tagwerk_server::store::{Operators, Sites, Store};
@@ -118,6 +120,8 @@ async fn serve(options: &Options) -> Result<()> {
         event_limiter: event::limiter(config.limits.events_per_minute),
         scan_limiter: event::limiter(config.autoscan.requests_per_minute),
         autoscan: AutoScan::new(Outgoing::new(config.allow_private_targets)?, &config.autoscan),
+        jobs: Bell::default(),
+        networks: NetworkApis::new(Outgoing::new(config.allow_private_targets)?, &groups),
         scripts: tag::Scripts::default(),
         clicks: groups::clicks().map_err(|problem| anyhow!(problem))?,
         pixels: groups::pixels().map_err(|problem| anyhow!(problem))?,
@@ -138,7 +142,12 @@ async fn serve(options: &Options) -> Result<()> {
     }
     println!("listening on http://{address}");
     std::io::stdout().flush()?;
+    // A step that is cut off is not kept, and done again at the next start.
+    let long_tasks = tokio::spawn(jobs::run(Arc::clone(&app)));
+    let daily = tokio::spawn(jobs::daily::run(Arc::clone(&app)));
     tagwerk_server::serve::serve(listener, metrics_listener, app, asked_to_stop()).await?;
+    daily.abort();
+    long_tasks.abort();
     store.close().await;
     tracing::info!("what was accepted is written; good-bye");
     Ok(())

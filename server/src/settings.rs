@@ -8,11 +8,11 @@ use crate::vault::VaultError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use tagwerk_protocol::conversion::ValueRule;
+pub use tagwerk_protocol::conversion::{Repeat, ValueRule};
 
 mod change;
 
-pub use change::{Tables, patch};
+pub use change::{Tables, patch, place};
 
 /// Stands where a secret is kept.
 pub const MASK: &str = "********";
@@ -168,6 +168,16 @@ pub struct GroupSettings {
     pub currency: Option<String>,
     /// Extra hosts to treat as that network's.
     pub hosts: Vec<String>,
+    /// How old a click may be when its sale happens, in days; none lets every click count. Rebills and refunds are exempt.
+    pub click_expiry_days: Option<u32>,
+    /// The key of its API; secret.
+    pub api_key: Option<String>,
+    /// Scheme and host of its API, where it is not the network's own.
+    pub api_base_url: Option<String>,
+    /// The role that the key's account has in the sales that are asked for; none means the first that the group knows.
+    pub api_role: Option<String>,
+    /// How many days back its API is asked each day; none means that it is asked only when told.
+    pub reconcile_days: Option<u16>,
 }
 
 /// A conversion type of the site's own.
@@ -184,29 +194,12 @@ pub struct TypeSettings {
     pub from: BTreeMap<FacetName, Vec<String>>,
 }
 
-/// See [`TypeSettings::repeat`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Repeat {
-    /// Nothing.
-    #[default]
-    Ignore,
-    /// It replaces what was said.
-    Edit,
-    /// Its payout is added.
-    AddPayout,
-    /// It is kept, marked as repeated.
-    KeepRepeated,
-    /// It makes another conversion.
-    CreateNew,
-    /// Nothing, known by its event id.
-    IgnoreByEventId,
-}
-
 /// See [`TypeSettings::from`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FacetName {
+    /// The `type=` of the URL.
+    Type,
     /// Payment, refund, chargeback.
     TransactionType,
     /// Initial sale, upsell.
@@ -249,7 +242,10 @@ pub const PLATFORMS: &[(&str, &[(&str, Field)])] = &[
 pub const COMMON: [&str; 2] = ["test_event_code", "base_url"];
 const ENABLED: &str = "enabled";
 const BASE_URL: &str = "base_url";
-const GROUP_SECRET: &str = "ipn_passphrase";
+/// What is secret in the settings of a group.
+const GROUP_SECRETS: [&str; 2] = ["ipn_passphrase", API_KEY];
+const API_KEY: &str = "api_key";
+const API_BASE_URL: &str = "api_base_url";
 
 impl SiteSettings {
     /// The hosts of the site's origins.
@@ -296,7 +292,7 @@ impl SiteSettings {
     /// They cannot be written as JSON.
     pub fn shown(mut self) -> Result<Value, SettingsError> {
         for group in self.groups.values_mut() {
-            if let Some(secret) = &mut group.ipn_passphrase {
+            for secret in [&mut group.ipn_passphrase, &mut group.api_key].into_iter().flatten() {
                 MASK.clone_into(secret);
             }
         }

@@ -39,7 +39,13 @@ pub fn settings(app: &App, site_id: &str, settings: &SiteSettings) -> TagSetting
 pub fn rules(app: &App, settings: &SiteSettings) -> LinkRules {
     let extra_hosts = |name: &str| settings.groups.get(name).map(|group| group.hosts.as_slice()).unwrap_or_default();
     LinkRules {
-        groups: app.groups.iter().map(|group| group.link_rule(extra_hosts(&group.name))).collect(),
+        // The one that stands for trackers has no links of its own.
+        groups: app
+            .groups
+            .iter()
+            .filter(|group| !group.tracker)
+            .map(|group| group.link_rule(extra_hosts(&group.name)))
+            .collect(),
         existing: match settings.existing_subid {
             ExistingSubid::Keep => Existing::Keep,
             ExistingSubid::Replace => Existing::Replace,

@@ -3,9 +3,10 @@
 //! Money is a decimal string with its currency beside it, times are RFC 3339 in UTC, ids are opaque strings, what is absent is `null`,
 //! lists are `{"items": [...], "next": cursor or null}`. `docs/api.md` shows every shape.
 
-use super::collect::RawRequest;
+use crate::reading::RawRequest;
 use super::error::Error;
 use super::operator::Operator;
+use super::reconcile;
 use super::request;
 use crate::app::{App, SharedApp};
 use crate::settings::SiteSettings;
@@ -14,7 +15,7 @@ use crate::store::{
 };
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -40,6 +41,7 @@ pub fn routes() -> Router<SharedApp> {
         .route("/sites/{site_id}/conversions", get(conversions))
         .route("/sites/{site_id}/deliveries", get(deliveries))
         .route("/sites/{site_id}/links", get(links))
+        .route("/sites/{site_id}/reconcile", post(reconcile::receive))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
 }

@@ -7,7 +7,7 @@ mod setup;
 mod when;
 
 use crate::app::SharedApp;
-use crate::http::collect::RawRequest;
+use crate::reading::RawRequest;
 use crate::http::error::Error;
 use crate::http::session::{SameOrigin, SignedIn};
 use crate::settings::SiteSettings;

@@ -13,13 +13,17 @@ pub mod dashboard;
 pub mod demo;
 pub mod error;
 pub mod event;
+pub mod inbound;
+pub mod ipn;
 pub mod log;
 pub mod operator;
 pub mod probe;
+pub mod reconcile;
 pub mod request;
 pub mod scan;
 pub mod session;
 pub mod tag;
+pub mod tracker;
 
 use error::Error;
 
@@ -35,6 +39,8 @@ pub fn router(app: SharedApp) -> Router {
         .route(&scan_path, post(scan::receive).options(cors::preflight))
         // Affiliate networks.
         .route("/{id}/collect/{*group}", get(collect::receive).post(collect::receive))
+        .route("/{id}/ipn/{*group}", get(ipn::receive).post(ipn::receive))
+        .route("/{id}/postback", get(tracker::receive).post(tracker::receive))
         // The operator's machines.
         .route("/healthz", get(probe::healthz))
         .route("/readyz", get(probe::readyz))
@@ -55,6 +61,6 @@ pub fn router(app: SharedApp) -> Router {
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Error {
-    let path = if uri.path().contains("/collect/") { "postbacks come by GET or POST" } else { "try another method" };
+    let path = if ["/collect/", "/ipn/", "/postback"].iter().any(|part| uri.path().contains(part)) { "postbacks come by GET or POST" } else { "try another method" };
     Error::Method(format!("{method} is not known here; {path}"))
 }

@@ -1,13 +1,15 @@
 //! Changing settings: a JSON merge patch is checked, its secrets are sealed, and nothing is changed where a key cannot be.
 
 use super::{
-    Attribution, BASE_URL, COMMON, ENABLED, Field, GROUP_SECRET, MASK, PLATFORMS, SettingsError, SiteSettings,
+    API_BASE_URL, API_KEY, Attribution, BASE_URL, COMMON, ENABLED, Field, GROUP_SECRETS, GroupSettings, MASK,
+    PLATFORMS, SettingsError, SiteSettings,
 };
 use super::{fields, is_secret};
 use crate::groups::Groups;
 use crate::vault::Vault;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
+use tagwerk_protocol::group::api::Api;
 use tagwerk_protocol::money::Currency;
 use tagwerk_protocol::pixels::Pixels;
 use tagwerk_protocol::settings::SEPARATORS;
@@ -23,6 +25,8 @@ pub struct Tables<'a> {
 
 /// How long a touch may count, in days.
 const TOUCH_DAYS: RangeInclusive<u16> = 1..=730;
+/// How many days back a network's API may be asked each day.
+const RECONCILE_DAYS: RangeInclusive<u16> = 1..=180;
 
 /// Changes stored settings by a JSON merge patch (RFC 7396): new secrets are sealed, everything is checked.
 ///
@@ -70,21 +74,27 @@ fn refuse_lists_for_tables(change: &Value) -> Result<(), String> {
 
 /// A token must not travel to an address it was not entered for.
 fn forget_credentials_of_another_base_url(settings: &mut Value, change: &Value) {
-    let Some(platforms) = change.get("platforms").and_then(Value::as_object) else { return };
-    for (name, platform) in platforms {
-        let kept = settings.pointer_mut(&format!("/platforms/{name}")).and_then(Value::as_object_mut);
-        if let (Some(kept), Some(base_url)) = (kept, platform.get(BASE_URL))
-            && kept.get(BASE_URL).unwrap_or(&Value::Null) != base_url
-        {
-            let credentials = fields(name).unwrap_or_default();
-            kept.retain(|field, _| !credentials.iter().any(|(name, _)| name == field));
+    let is_credential = |platform: &str, field: &str| {
+        fields(platform).is_some_and(|fields| fields.iter().any(|(known, _)| *known == field))
+    };
+    for (list, address, is_credential) in [
+        ("platforms", BASE_URL, is_credential as fn(&str, &str) -> bool),
+        ("groups", API_BASE_URL, (|_, field| field == API_KEY) as fn(&str, &str) -> bool),
+    ] {
+        for (name, item) in change.get(list).and_then(Value::as_object).into_iter().flatten() {
+            let kept = settings.get_mut(list).and_then(|list| list.get_mut(name)).and_then(Value::as_object_mut);
+            if let (Some(kept), Some(base_url)) = (kept, item.get(address))
+                && kept.get(address).unwrap_or(&Value::Null) != base_url
+            {
+                kept.retain(|field, _| !is_credential(name, field));
+            }
         }
     }
 }
 
 fn seal_secrets(site_id: &str, change: &mut Value, vault: &Vault) -> Result<(), SettingsError> {
     for (list, is_secret) in [
-        ("groups", (|_, field| field == GROUP_SECRET) as fn(&str, &str) -> bool),
+        ("groups", (|_, field| GROUP_SECRETS.contains(&field)) as fn(&str, &str) -> bool),
         ("platforms", is_secret as fn(&str, &str) -> bool),
     ] {
         let Some(list_value) = change.get_mut(list).and_then(Value::as_object_mut) else { continue };
@@ -102,7 +112,7 @@ fn seal_secrets(site_id: &str, change: &mut Value, vault: &Vault) -> Result<(), 
 }
 
 /// Where a secret belongs; what is sealed for one place opens at no other.
-fn place(site_id: &str, list: &str, name: &str, field: &str) -> String {
+pub fn place(site_id: &str, list: &str, name: &str, field: &str) -> String {
     format!("settings/{site_id}/{list}/{name}/{field}")
 }
 
@@ -133,7 +143,11 @@ fn check(settings: &SiteSettings, Tables { groups, pixels }: Tables<'_>) -> Resu
             return Err(format!("groups.{name}: there is no such group; there are {}", groups.names()));
         }
         check_currency(&format!("groups.{name}.currency"), group.currency.as_deref())?;
+        check_api(name, groups.get(name).and_then(|group| group.api.as_ref()), group)?;
         check_hosts(&format!("groups.{name}.hosts"), &group.hosts)?;
+        if group.click_expiry_days == Some(0) {
+            return Err(format!("groups.{name}.click_expiry_days: must be at least 1, or null for any age"));
+        }
         if let Some(sender) = group.senders.iter().find(|sender| sender.parse::<std::net::IpAddr>().is_err()) {
             return Err(format!("groups.{name}.senders: \"{sender}\" must be an IP address"));
         }
@@ -198,12 +212,42 @@ fn check_platform(name: &str, platform: &Map<String, Value>) -> Result<(), Strin
             };
             return Err(format!("platforms.{name}.{field}: must be {wanted}"));
         }
-        let is_http = |text: &str| url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
         if field == BASE_URL && value.as_str().is_some_and(|text| !is_http(text)) {
             return Err(format!("platforms.{name}.{field}: must be an http or https URL"));
         }
     }
     Ok(())
+}
+
+fn check_api(name: &str, api: Option<&Api>, settings: &GroupSettings) -> Result<(), String> {
+    let given = [
+        (API_KEY, settings.api_key.is_some()),
+        (API_BASE_URL, settings.api_base_url.is_some()),
+        ("api_role", settings.api_role.is_some()),
+        ("reconcile_days", settings.reconcile_days.is_some()),
+    ];
+    let Some(api) = api else {
+        return match given.iter().find(|(_, is_given)| *is_given) {
+            Some((field, _)) => Err(format!("groups.{name}.{field}: this group has no API that could be asked")),
+            None => Ok(()),
+        };
+    };
+    if settings.api_base_url.as_deref().is_some_and(|text| !is_http(text)) {
+        return Err(format!("groups.{name}.{API_BASE_URL}: must be an http or https URL"));
+    }
+    if let Some(role) = settings.api_role.as_ref().filter(|role| !api.roles.contains(role)) {
+        let known = api.roles.join(", ");
+        return Err(format!("groups.{name}.api_role: \"{role}\" must be one of {known}"));
+    }
+    if settings.reconcile_days.is_some_and(|days| !RECONCILE_DAYS.contains(&days)) {
+        let (first, last) = (RECONCILE_DAYS.start(), RECONCILE_DAYS.end());
+        return Err(format!("groups.{name}.reconcile_days: must be a number from {first} to {last}"));
+    }
+    Ok(())
+}
+
+fn is_http(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 fn check_currency(key: &str, code: Option<&str>) -> Result<(), String> {

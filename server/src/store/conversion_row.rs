@@ -26,6 +26,11 @@ pub struct ConversionRow {
     pub booked_under: Option<String>,
     /// Whether it takes back more than was left of its sale.
     pub overdrawn: bool,
+    /// Whether it repeats an earlier one, kept because its type says that each call counts.
+    pub repeated: bool,
+    /// Whether it is a later payment of those that recur: as the sender says, else if the same order, or the same click and product,
+    /// has an earlier one.
+    pub rebill: bool,
     /// Source of its visit.
     pub source: BTreeMap<String, String>,
     /// Ad click ids of its visit.

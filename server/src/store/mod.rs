@@ -6,15 +6,17 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tagwerk_protocol::conversion::Conversion;
+use tagwerk_protocol::conversion::{Conversion, TransactionType};
 use tagwerk_protocol::event::{Event, MAX_COOKIES};
 
 mod conversion_row;
+mod jobs;
 mod links;
 mod rates;
 pub mod sqlite;
 
 pub use conversion_row::ConversionRow;
+pub use jobs::{Job, JobKind, JobState, Jobs, Step};
 pub use links::{LinkRow, Links};
 pub use rates::{KeptRates, RateDay, Rates};
 
@@ -36,8 +38,8 @@ pub enum StoreError {
 }
 
 /// Everything the server keeps.
-pub trait Store: Sites + Inbox + Books + Links + Rates + Operators + Send + Sync {}
-impl<T: Sites + Inbox + Books + Links + Rates + Operators + Send + Sync> Store for T {}
+pub trait Store: Sites + Inbox + Books + Jobs + Links + Rates + Operators + Send + Sync {}
+impl<T: Sites + Inbox + Books + Jobs + Links + Rates + Operators + Send + Sync> Store for T {}
 
 /// The store as handlers hold it.
 pub type SharedStore = Arc<dyn Store>;
@@ -137,14 +139,38 @@ pub struct FirstTouch {
 pub enum Channel {
     /// `/{tracking_id}/collect/{group}`.
     Collect,
+    /// `/{tracking_id}/ipn/{group}`: a signed notification.
+    Ipn,
+    /// `/{tracking_id}/postback`: the way trackers are called.
+    Tracker,
+    /// `/{site_id}/postback`: an image in a page.
+    Pixel,
+    /// A row of a file that was imported.
+    Import,
+    /// What the network's API told when it was asked.
+    Reconcile,
 }
 
 impl Channel {
-    /// The word in the API.
+    /// Every channel.
+    pub const ALL: [Self; 6] =
+        [Self::Collect, Self::Ipn, Self::Tracker, Self::Pixel, Self::Import, Self::Reconcile];
+
+    /// The word, as stored and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Channel::Collect => "collect",
+            Channel::Ipn => "ipn",
+            Channel::Tracker => "tracker",
+            Channel::Pixel => "pixel",
+            Channel::Import => "import",
+            Channel::Reconcile => "reconcile",
         }
+    }
+
+    /// Reads the stored word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == word)
     }
 }
 
@@ -165,13 +191,57 @@ pub struct ReceivedPostback {
     pub said: Result<Said, String>,
 }
 
-/// A postback that was understood.
+/// A postback that was read again: under other rules, or with something corrected by hand.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Said {
-    /// UUIDv7 for the conversion, if it is a new one.
-    pub conversion_id: String,
-    /// The conversion as told.
-    pub conversion: Conversion,
+pub struct Rereading {
+    /// The postback.
+    pub postback_id: String,
+    /// What the operator corrected, sealed; `None` leaves that as it is.
+    pub corrections: Option<Vec<u8>>,
+    /// What it says now, or why it cannot be understood.
+    pub said: Result<Said, String>,
+}
+
+/// What a postback says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// Something that is booked.
+    Conversion {
+        /// UUIDv7 for the conversion, if it is a new one; of the time of its receipt.
+        conversion_id: String,
+        /// The conversion as told.
+        conversion: Box<Conversion>,
+    },
+    /// Something about an order that moves no money.
+    OrderEvent(OrderEvent),
+    /// Nothing that is booked.
+    Nothing {
+        /// What it was.
+        reason: String,
+        /// Whether that is as it should be; else somebody has to look.
+        settled: bool,
+    },
+}
+
+/// What happened to an order without money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderEvent {
+    /// The tracking group.
+    pub group: String,
+    /// The network's order.
+    pub order_id: String,
+    /// The network's word for it.
+    pub event: String,
+    /// The network's transaction.
+    pub transaction_id: Option<String>,
+    /// The network's product.
+    pub product_id: Option<String>,
+    /// The network's word: paying, aborted, ...
+    pub billing_status: Option<String>,
+    /// What came in the sub-id parameter.
+    pub sub_id: Option<String>,
+    /// Whether the sender marked it as a test.
+    pub is_test: bool,
 }
 
 /// What became of a postback.
@@ -208,6 +278,11 @@ impl PostbackState {
             Self::Refused => "refused",
         }
     }
+
+    /// Reads the stored word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == word)
+    }
 }
 
 /// What became of a postback, and why.
@@ -230,6 +305,16 @@ pub trait Inbox {
     /// Takes a postback: keeps it, makes or finds its conversion, attributes it, lets one conversion of each
     /// transaction carry its money, and joins refunds to sales.
     async fn receive_postback(&self, site_id: &str, postback: ReceivedPostback) -> Result<PostbackOutcome, StoreError>;
+    /// Brings the books up to what a postback says when it is read again. Its conversion keeps its id as long as a postback tells it.
+    /// `None` where there is no such postback.
+    async fn reread(&self, site_id: &str, rereading: Rereading) -> Result<Option<PostbackOutcome>, StoreError>;
+    /// The postbacks received after the one of this id, oldest first; from the very first without one.
+    async fn postbacks_from(
+        &self,
+        site_id: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<PostbackRow>, StoreError>;
 }
 
 /// Which part of a list is asked for.
@@ -346,6 +431,19 @@ pub struct PostbackRow {
     pub raw: Vec<u8>,
     /// The conversion it made or repeats.
     pub conversion_id: Option<String>,
+    /// What the operator corrected, sealed.
+    pub corrections: Option<Vec<u8>>,
+}
+
+/// An event of an order, as listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderEventRow {
+    /// Its id: that of its postback.
+    pub id: String,
+    /// When it arrived.
+    pub received_at: Millis,
+    /// What happened.
+    pub event: OrderEvent,
 }
 
 /// What can be read. Everything is there as soon as the request that made it was answered.
@@ -361,10 +459,25 @@ pub trait Books {
     async fn postbacks(&self, site_id: &str, page: Page) -> Result<Listing<PostbackRow>, StoreError>;
     /// Conversions, newest first.
     async fn conversions(&self, site_id: &str, page: Page) -> Result<Listing<ConversionRow>, StoreError>;
+    /// What happened to orders without money, newest first.
+    async fn order_events(&self, site_id: &str, page: Page) -> Result<Listing<OrderEventRow>, StoreError>;
+    /// The postback of this id.
+    async fn postback(&self, site_id: &str, id: &str) -> Result<Option<PostbackRow>, StoreError>;
+    /// The postbacks that tell this conversion, oldest first.
+    async fn postbacks_of(&self, site_id: &str, conversion_id: &str) -> Result<Vec<PostbackRow>, StoreError>;
     /// The visits of these ids that are known, in any order.
     async fn visits_by_id(&self, site_id: &str, visit_ids: &[String]) -> Result<Vec<Visit>, StoreError>;
     /// The clicks of these ids that are known, in any order.
     async fn clicks_by_id(&self, site_id: &str, click_ids: &[String]) -> Result<Vec<ClickRow>, StoreError>;
+    /// Which of these transactions of a group are booked, tests aside: their ids, and what happened to the money.
+    async fn booked_transactions(
+        &self,
+        site_id: &str,
+        group: &str,
+        transaction_ids: &[String],
+    ) -> Result<Vec<(String, TransactionType)>, StoreError>;
+    /// Which of these identities are booked.
+    async fn booked_identities(&self, site_id: &str, identities: &[String]) -> Result<Vec<String>, StoreError>;
     /// Whether a write would go through now; the error says why not.
     async fn check(&self) -> Result<(), StoreError>;
 }

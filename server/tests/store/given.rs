@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tagwerk_protocol::click_id::{ClickId, VisitId};
-use tagwerk_protocol::conversion::{Amounts, Conversion, TransactionType};
+use tagwerk_protocol::conversion::{Amounts, Conversion, Repeat, TransactionType};
 use tagwerk_protocol::event::{Click, Event, How, OUTBOUND_CLICK, PAGE_VIEW};
 use tagwerk_protocol::money::{Amount, Currency};
 use tagwerk_protocol::source::Arrival;
@@ -135,6 +135,7 @@ fn conversion(kind: TransactionType, transaction: &str, sub_id: Option<&str>, va
         amounts: Amounts { affiliate: Some(amount(value).magnitude()), ..Amounts::default() },
         transaction_id: Some(transaction.into()),
         transaction_type: kind,
+        assumed: false,
         order_type: None,
         billing_type: None,
         billing_status: None,
@@ -145,6 +146,12 @@ fn conversion(kind: TransactionType, transaction: &str, sub_id: Option<&str>, va
         custom: Vec::new(),
         sent_at: None,
         is_test: false,
+        repeat: Repeat::Ignore,
+        series: None,
+        rebill: None,
+        recurring: false,
+        click_expiry_days: None,
+        past: false,
         notes: Vec::new(),
     }
 }
@@ -157,7 +164,7 @@ pub(crate) fn amount(text: &str) -> Amount {
 /// The conversion as a postback that arrives now.
 pub(crate) fn postback(conversion: &Conversion) -> ReceivedPostback {
     let conversion = with_content(conversion);
-    said(Ok(Said { conversion_id: id(), conversion }))
+    said(Ok(Said::Conversion { conversion_id: id(), conversion: Box::new(conversion) }))
 }
 
 /// The conversion with a hash of what it says, as intake makes one.

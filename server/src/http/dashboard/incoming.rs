@@ -3,7 +3,7 @@
 
 use super::came_from::{Origin, Pair, without};
 use super::when::{Moment, Money};
-use crate::http::collect::RawRequest;
+use crate::reading::RawRequest;
 use crate::store::{ClickRow, ConversionRow, Listing, PostbackRow, Visit};
 use tagwerk_protocol::conversion::TransactionType;
 use tagwerk_protocol::money::Amount;
@@ -251,7 +251,7 @@ mod tests {
     use crate::attribution::{Attribution, State};
     use crate::store::FirstTouch;
     use std::collections::BTreeMap;
-    use tagwerk_protocol::conversion::{Amounts, Conversion};
+    use tagwerk_protocol::conversion::{Amounts, Conversion, Repeat};
     use tagwerk_protocol::money::Currency;
 
     fn row(transaction_type: TransactionType) -> ConversionRow {
@@ -277,6 +277,7 @@ mod tests {
                 amounts: Amounts { affiliate: amount("101.64"), ..Amounts::default() },
                 transaction_id: Some("t-1".into()),
                 transaction_type,
+                assumed: false,
                 order_type: None,
                 billing_type: None,
                 billing_status: None,
@@ -287,11 +288,19 @@ mod tests {
                 custom: vec![("sid1".into(), "one".into())],
                 sent_at: None,
                 is_test: false,
+                repeat: Repeat::Ignore,
+                series: None,
+                rebill: None,
+                recurring: false,
+                click_expiry_days: None,
+                past: false,
                 notes: vec!["a note".into()],
             },
             sale_id: None,
             booked_under: None,
             overdrawn: false,
+            repeated: false,
+            rebill: false,
             source: BTreeMap::from([("utm_source".into(), "google".into())]),
             click_ids: BTreeMap::from([("gclid".into(), "G".into())]),
         }
@@ -414,6 +423,7 @@ mod tests {
             query: "a=1&b=&c={c}".into(),
             body: "d=x+y".into(),
             source_ip: "192.0.2.1".into(),
+            ..RawRequest::default()
         };
         let raw = raw(request);
         assert_eq!(raw.text, "a=1&b=&c={c}\nd=x+y");

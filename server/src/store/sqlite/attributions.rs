@@ -1,10 +1,12 @@
 //! Whose a conversion is, as far as the visits and clicks reported so far tell; and what changes when one is reported late.
 
 use super::failure::Failure;
-use crate::attribution::{Attribution, Found, Lead, State, attribute, happened_at};
+use super::rows::{from_json, transaction_type};
+use crate::attribution::{Attribution, Found, Lead, State, attribute, expired, happened_at};
 use crate::store::{Millis, PostbackState};
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use tagwerk_protocol::conversion::{Conversion, TransactionType};
 
 /// Whose a conversion is, and when it happened.
 pub(super) struct Verdict {
@@ -18,6 +20,28 @@ pub(super) struct Case<'a> {
     pub(super) is_test: bool,
     pub(super) sent_at: Option<Millis>,
     pub(super) received_at: Millis,
+    pub(super) past: bool,
+    /// How old its click may be, in days; nothing for rebills and what takes money back, which belong to the sale's click.
+    pub(super) click_expiry_days: Option<u32>,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn of(conversion: &'a Conversion, received_at: Millis) -> Self {
+        Self {
+            sub_id: conversion.sub_id.as_deref(),
+            is_test: conversion.is_test,
+            sent_at: conversion.sent_at,
+            received_at,
+            past: conversion.past,
+            click_expiry_days: conversion
+                .click_expiry_days
+                .filter(|_| expires(conversion.transaction_type, conversion.rebill)),
+        }
+    }
+}
+
+fn expires(what: TransactionType, rebill: Option<bool>) -> bool {
+    what == TransactionType::Payment && rebill != Some(true)
 }
 
 /// Judges by what is known now.
@@ -43,9 +67,15 @@ pub(super) fn judge(connection: &Connection, site_id: &str, case: &Case<'_>) -> 
         }
     }
     let found = Found { click: clicked_at.is_some(), visit: visited_at.is_some() };
+    let clicked_at = clicked_at.or(visited_at);
+    let at = happened_at(case.sent_at, clicked_at, case.received_at, case.past);
+    let attribution = attribute(&lead, found, case.is_test);
     Ok(Verdict {
-        attribution: attribute(&lead, found, case.is_test),
-        at: happened_at(case.sent_at, clicked_at.or(visited_at), case.received_at),
+        attribution: match case.click_expiry_days {
+            Some(days) => expired(attribution, clicked_at, at, days),
+            None => attribution,
+        },
+        at,
     })
 }
 
@@ -65,25 +95,47 @@ pub(super) fn click_reported(connection: &Connection, site_id: &str, click_id: &
     )
 }
 
-const WAITING: &str = "SELECT id, sub_id, is_test, sent_at, received_at, notes FROM conversions WHERE site_id = ?1";
+const WAITING: &str = "SELECT id, sub_id, is_test, sent_at, received_at, notes, past, click_expiry_days, transaction_type, rebill
+                       FROM conversions WHERE site_id = ?1";
+
+/// A conversion that waited for a visit or a click.
+struct Waiting {
+    id: String,
+    sub_id: Option<String>,
+    is_test: bool,
+    sent_at: Option<Millis>,
+    received_at: Millis,
+    past: bool,
+    click_expiry_days: Option<u32>,
+    notes: Vec<String>,
+}
+
+fn waiting(row: &Row<'_>) -> Result<Waiting, Failure> {
+    let may_expire = expires(transaction_type(row)?, row.get("rebill")?);
+    Ok(Waiting {
+        id: row.get("id")?,
+        sub_id: row.get("sub_id")?,
+        is_test: row.get("is_test")?,
+        sent_at: row.get("sent_at")?,
+        received_at: row.get("received_at")?,
+        past: row.get("past")?,
+        click_expiry_days: row.get::<_, Option<u32>>("click_expiry_days")?.filter(|_| may_expire),
+        notes: from_json(row, "notes")?,
+    })
+}
 
 fn judge_again(connection: &Connection, site_id: &str, sql: &str, lead: &str) -> Result<(), Failure> {
-    type Waiting = (String, Option<String>, bool, Option<Millis>, Millis, String);
-    let waiting: Vec<Waiting> = connection
-        .prepare_cached(sql)?
-        .query_map([site_id, lead], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
-        })?
-        .collect::<Result<_, _>>()?;
-    for (id, sub_id, is_test, sent_at, received_at, notes) in waiting {
-        let case = Case { sub_id: sub_id.as_deref(), is_test, sent_at, received_at };
+    let found: Vec<Waiting> =
+        connection.prepare_cached(sql)?.query_and_then([site_id, lead], waiting)?.collect::<Result<_, _>>()?;
+    for Waiting { id, sub_id, is_test, sent_at, received_at, past, click_expiry_days, notes } in found {
+        let case = Case { sub_id: sub_id.as_deref(), is_test, sent_at, received_at, past, click_expiry_days };
         let Verdict { attribution, at } = judge(connection, site_id, &case)?;
         connection
             .prepare_cached(
                 "UPDATE conversions SET state = ?, reason = ?, visit_id = ?, at = ? WHERE site_id = ? AND id = ?",
             )?
             .execute(params![attribution.state.as_str(), attribution.reason, attribution.visit_id, at, site_id, id])?;
-        tell_postbacks(connection, site_id, &id, &attribution, &serde_json::from_str::<Vec<String>>(&notes)?)?;
+        tell_postbacks(connection, site_id, &id, &attribution, &notes)?;
     }
     Ok(())
 }

@@ -2,7 +2,9 @@
 
 use super::failure::Failure;
 use super::{Sqlite, rows};
-use crate::store::{Books, ClickRow, ConversionRow, EventRow, Listing, Page, PostbackRow, StoreError, Visit};
+use crate::store::{
+    Books, ClickRow, ConversionRow, EventRow, Listing, OrderEventRow, Page, PostbackRow, StoreError, Visit,
+};
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
@@ -10,6 +12,41 @@ use rusqlite::{Connection, Row, params};
 const MOST: usize = 1000;
 /// Sorts after every row id: the beginning of a list.
 const NEWEST: &str = "\u{10ffff}";
+
+/// Conversions with what others say about them. A conversion that does not carry its money shows the type and sale of the one that does;
+/// whether a payment is a rebill is looked up only where its kind recurs and the sender does not say.
+pub(super) const CONVERSIONS: &str = "
+    SELECT row.*, visits.source, visits.click_ids,
+           carrier.kind AS booked_under, coalesce(row.sale_id, carrier.sale_id) AS shown_sale_id,
+           row.repeat_mode = 'keep_repeated' AND row.series IS NOT NULL AND EXISTS (
+               SELECT 1 FROM conversions AS earlier
+               WHERE earlier.site_id = row.site_id AND earlier.series = row.series AND earlier.id < row.id) AS repeated,
+           CASE WHEN row.rebill IS NOT NULL THEN row.rebill
+                WHEN row.recurring = 0 OR row.transaction_type <> 'payment' THEN 0
+                WHEN row.order_id IS NOT NULL THEN EXISTS (
+                    SELECT 1 FROM conversions AS earlier
+                    WHERE earlier.site_id = row.site_id AND earlier.tracking_group = row.tracking_group
+                      AND earlier.order_id = row.order_id AND earlier.transaction_type = 'payment'
+                      AND earlier.is_test = 0 AND earlier.carries = 1
+                      AND earlier.product_id IS row.product_id AND earlier.transaction_id IS NOT row.transaction_id
+                      AND (earlier.at, earlier.id) < (row.at, row.id))
+                WHEN row.click_id IS NOT NULL AND row.product_id IS NOT NULL THEN EXISTS (
+                    SELECT 1 FROM conversions AS earlier
+                    WHERE earlier.site_id = row.site_id AND earlier.tracking_group = row.tracking_group
+                      AND earlier.click_id = row.click_id AND earlier.product_id = row.product_id
+                      AND earlier.transaction_type = 'payment' AND earlier.is_test = 0 AND earlier.carries = 1
+                      AND earlier.transaction_id IS NOT row.transaction_id
+                      AND (earlier.at, earlier.id) < (row.at, row.id))
+                ELSE 0 END AS shown_rebill
+    FROM conversions AS row
+    LEFT JOIN visits ON visits.site_id = row.site_id AND visits.visit_id = row.visit_id
+    LEFT JOIN conversions AS carrier ON row.carries = 0 AND carrier.site_id = row.site_id AND carrier.id = (
+        SELECT id FROM conversions AS other
+        WHERE other.site_id = row.site_id AND other.tracking_group = row.tracking_group
+          AND other.transaction_id = row.transaction_id
+          AND (other.transaction_type = row.transaction_type OR row.assumed = 1)
+          AND other.carries = 1 AND other.is_test = 0
+        ORDER BY other.identity LIMIT 1)";
 
 #[async_trait]
 impl Books for Sqlite {
@@ -30,16 +67,21 @@ impl Books for Sqlite {
     }
 
     async fn conversions(&self, site_id: &str, page: Page) -> Result<Listing<ConversionRow>, StoreError> {
-        let from = "SELECT row.*, visits.source, visits.click_ids,
-                           carrier.kind AS booked_under, coalesce(row.sale_id, carrier.sale_id) AS shown_sale_id
-                    FROM conversions AS row
-                    LEFT JOIN visits ON visits.site_id = row.site_id AND visits.visit_id = row.visit_id
-                    LEFT JOIN conversions AS carrier ON row.carries = 0
-                        AND carrier.site_id = row.site_id AND carrier.tracking_group = row.tracking_group
-                        AND carrier.transaction_id = row.transaction_id
-                        AND carrier.transaction_type = row.transaction_type
-                        AND carrier.carries = 1 AND carrier.is_test = 0";
-        self.list(from, site_id, page, rows::conversion).await
+        self.list(CONVERSIONS, site_id, page, rows::conversion).await
+    }
+
+    async fn order_events(&self, site_id: &str, page: Page) -> Result<Listing<OrderEventRow>, StoreError> {
+        self.list("SELECT * FROM order_events AS row", site_id, page, rows::order_event).await
+    }
+
+    async fn postback(&self, site_id: &str, id: &str) -> Result<Option<PostbackRow>, StoreError> {
+        let select = "SELECT * FROM postbacks WHERE site_id = ? AND id = ?";
+        Ok(self.by_id(select, site_id, &[id.to_owned()], rows::postback).await?.pop())
+    }
+
+    async fn postbacks_of(&self, site_id: &str, conversion_id: &str) -> Result<Vec<PostbackRow>, StoreError> {
+        let select = "SELECT * FROM postbacks WHERE site_id = ? AND conversion_id = ? ORDER BY id";
+        self.by_id(select, site_id, &[conversion_id.to_owned()], rows::postback).await
     }
 
     async fn visits_by_id(&self, site_id: &str, visit_ids: &[String]) -> Result<Vec<Visit>, StoreError> {
@@ -48,6 +90,35 @@ impl Books for Sqlite {
 
     async fn clicks_by_id(&self, site_id: &str, click_ids: &[String]) -> Result<Vec<ClickRow>, StoreError> {
         self.by_id("SELECT * FROM clicks WHERE site_id = ? AND click_id = ?", site_id, click_ids, rows::click).await
+    }
+
+    async fn booked_transactions(
+        &self,
+        site_id: &str,
+        group: &str,
+        transaction_ids: &[String],
+    ) -> Result<Vec<(String, tagwerk_protocol::conversion::TransactionType)>, StoreError> {
+        let (site_id, group, ids) = (site_id.to_owned(), group.to_owned(), transaction_ids.to_vec());
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT DISTINCT transaction_type FROM conversions
+                 WHERE site_id = ? AND tracking_group = ? AND transaction_id = ? AND is_test = 0",
+            )?;
+            let mut found = Vec::new();
+            for id in ids {
+                let mut rows = statement.query([&site_id, &group, &id])?;
+                while let Some(row) = rows.next()? {
+                    found.push((id.clone(), rows::transaction_type(row)?));
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn booked_identities(&self, site_id: &str, identities: &[String]) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT identity FROM conversions WHERE site_id = ? AND identity = ?";
+        self.by_id(sql, site_id, identities, |row| Ok(row.get("identity")?)).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

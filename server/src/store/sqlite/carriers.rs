@@ -3,6 +3,7 @@
 
 use super::failure::Failure;
 use super::joins::Ties;
+use super::rows::transaction_type;
 use crate::ledger::{self, Claim};
 use rusqlite::{Connection, Row, params};
 use std::collections::BTreeSet;
@@ -17,16 +18,13 @@ struct Candidate {
 
 /// Looks again at the transactions of what changed; answers with what ties those to others that began or ceased to carry.
 pub(super) fn choose(connection: &Connection, site_id: &str, changed: &[Ties]) -> Result<Vec<Ties>, Failure> {
-    let transactions: BTreeSet<(&str, &str, &str)> = changed
-        .iter()
-        .filter_map(|ties| Some((ties.group.as_str(), ties.transaction()?, ties.transaction_type.as_str())))
-        .collect();
+    let transactions: BTreeSet<(&str, &str)> =
+        changed.iter().filter_map(|ties| Some((ties.group.as_str(), ties.transaction()?))).collect();
     let mut moved = Vec::new();
     for transaction in transactions {
         let candidates = candidates(connection, site_id, transaction)?;
-        let carrier = ledger::carrier(candidates.iter().map(|candidate| &candidate.claim)).cloned();
-        for candidate in candidates {
-            let carries = Some(&candidate.claim) == carrier.as_ref();
+        let claims: Vec<Claim> = candidates.iter().map(|candidate| candidate.claim.clone()).collect();
+        for (candidate, carries) in candidates.into_iter().zip(ledger::carriers(&claims)) {
             if candidate.carries != carries {
                 connection
                     .prepare_cached(
@@ -43,22 +41,29 @@ pub(super) fn choose(connection: &Connection, site_id: &str, changed: &[Ties]) -
 fn candidates(
     connection: &Connection,
     site_id: &str,
-    (group, transaction_id, transaction_type): (&str, &str, &str),
+    (group, transaction_id): (&str, &str),
 ) -> Result<Vec<Candidate>, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, identity, kind, type_sent, carries,
+        "SELECT id, identity, kind, type_sent, assumed, series, carries,
                 tracking_group, transaction_type, order_id, transaction_id, click_id, product_id
          FROM conversions
-         WHERE site_id = ? AND tracking_group = ? AND transaction_id = ? AND transaction_type = ? AND is_test = 0",
+         WHERE site_id = ? AND tracking_group = ? AND transaction_id = ? AND is_test = 0",
     )?;
-    let rows = statement.query_and_then([site_id, group, transaction_id, transaction_type], candidate)?;
+    let rows = statement.query_and_then([site_id, group, transaction_id], candidate)?;
     rows.collect()
 }
 
 fn candidate(row: &Row<'_>) -> Result<Candidate, Failure> {
     Ok(Candidate {
         id: row.get("id")?,
-        claim: Claim { identity: row.get("identity")?, kind: row.get("kind")?, type_sent: row.get("type_sent")? },
+        claim: Claim {
+            identity: row.get("identity")?,
+            kind: row.get("kind")?,
+            type_sent: row.get("type_sent")?,
+            transaction_type: transaction_type(row)?,
+            assumed: row.get("assumed")?,
+            series: row.get("series")?,
+        },
         carries: row.get("carries")?,
         ties: Ties::read(row)?,
     })

@@ -20,6 +20,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("migrations/0001_init.sql")),
         M::up(include_str!("migrations/0002_links.sql")),
         M::up(include_str!("migrations/0003_cookies.sql")),
+        M::up(include_str!("migrations/0004_books.sql")),
         M::up(include_str!("migrations/0005_rates.sql")),
     ])
 }

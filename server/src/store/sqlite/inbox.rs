@@ -2,9 +2,12 @@
 
 use super::attributions::{click_reported, visit_reported};
 use super::failure::Failure;
-use super::rows::{from_json, json};
-use super::{Sqlite, conversions};
-use crate::store::{Inbox, PostbackOutcome, PostbackState, ReceivedEvent, ReceivedPostback, StoreError, add_cookies};
+use super::rows::{self, from_json, json};
+use super::{Sqlite, conversions, rereading};
+use crate::store::{
+    Inbox, Millis, PostbackOutcome, PostbackRow, PostbackState, ReceivedEvent, ReceivedPostback, Rereading, Said,
+    StoreError, add_cookies,
+};
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +24,28 @@ impl Inbox for Sqlite {
     async fn receive_postback(&self, site_id: &str, postback: ReceivedPostback) -> Result<PostbackOutcome, StoreError> {
         let site_id = site_id.to_owned();
         self.writer.write(move |connection| take_postback(connection, &site_id, &postback)).await
+    }
+
+    async fn reread(&self, site_id: &str, rereading: Rereading) -> Result<Option<PostbackOutcome>, StoreError> {
+        let site_id = site_id.to_owned();
+        self.writer.write(move |connection| rereading::reread(connection, &site_id, &rereading)).await
+    }
+
+    async fn postbacks_from(
+        &self,
+        site_id: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<PostbackRow>, StoreError> {
+        let (site_id, after) = (site_id.to_owned(), after.unwrap_or_default().to_owned());
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.read(move |connection| {
+            let sql = "SELECT * FROM postbacks WHERE site_id = ? AND id > ? ORDER BY id LIMIT ?";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_and_then(params![site_id, after, limit], rows::postback)?;
+            rows.collect()
+        })
+        .await
     }
 }
 
@@ -159,21 +184,24 @@ fn keep_click(
     Ok(kept > 0)
 }
 
-fn take_postback(
+/// Takes one postback: books what it says, and keeps it with what became of it.
+pub(super) fn take_postback(
     connection: &Connection,
     site_id: &str,
     postback: &ReceivedPostback,
 ) -> Result<PostbackOutcome, Failure> {
-    let outcome = match &postback.said {
-        Ok(said) => conversions::book(connection, site_id, postback.received_at, said)?,
-        Err(reason) => {
-            PostbackOutcome { state: PostbackState::Refused, reason: Some(reason.clone()), conversion_id: None }
+    let (outcome, content, reading) = match &postback.said {
+        Ok(Said::Conversion { conversion_id, conversion }) => {
+            let booking = conversions::book(connection, site_id, postback.received_at, conversion_id, conversion)?;
+            (booking.outcome, Some(booking.content), booking.reading)
         }
+        said => (without_conversion(connection, site_id, &postback.id, postback.received_at, said)?, None, None),
     };
     connection
         .prepare_cached(
-            "INSERT INTO postbacks (site_id, id, received_at, tracking_group, channel, state, reason, raw, conversion_id)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO postbacks (site_id, id, received_at, tracking_group, channel, state, reason, raw, conversion_id,
+                                    content, reading)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             site_id,
@@ -185,6 +213,47 @@ fn take_postback(
             outcome.reason,
             postback.raw,
             outcome.conversion_id,
+            content,
+            reading,
         ])?;
     Ok(outcome)
+}
+
+/// What becomes of a postback that makes no conversion; a fact about an order is kept.
+pub(super) fn without_conversion(
+    connection: &Connection,
+    site_id: &str,
+    postback_id: &str,
+    received_at: Millis,
+    said: &Result<Said, String>,
+) -> Result<PostbackOutcome, Failure> {
+    let (state, reason) = match said {
+        Ok(Said::OrderEvent(event)) => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO order_events (site_id, id, received_at, tracking_group, order_id, event, transaction_id,
+                                               product_id, billing_status, sub_id, is_test)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                )?
+                .execute(params![
+                    site_id,
+                    postback_id,
+                    received_at,
+                    event.group,
+                    event.order_id,
+                    event.event,
+                    event.transaction_id,
+                    event.product_id,
+                    event.billing_status,
+                    event.sub_id,
+                    event.is_test,
+                ])?;
+            let state = if event.is_test { PostbackState::Test } else { PostbackState::Accepted };
+            (state, Some(format!("{} is noted on the order {}", event.event, event.order_id)))
+        }
+        Ok(Said::Nothing { reason, settled: true }) => (PostbackState::Accepted, Some(reason.clone())),
+        Ok(Said::Nothing { reason, settled: false }) | Err(reason) => (PostbackState::Refused, Some(reason.clone())),
+        Ok(Said::Conversion { .. }) => (PostbackState::Accepted, None),
+    };
+    Ok(PostbackOutcome { state, reason, conversion_id: None })
 }

@@ -21,6 +21,7 @@ enum Tie {
 }
 
 /// Everything that ties one conversion to others.
+#[derive(Clone)]
 pub(super) struct Ties {
     pub(super) group: String,
     pub(super) transaction_type: TransactionType,

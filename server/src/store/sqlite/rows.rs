@@ -2,11 +2,11 @@
 
 use super::failure::Failure;
 use crate::attribution::{Attribution, State};
-use crate::store::{ClickRow, ConversionRow, EventRow, LinkRow, PostbackRow, Visit};
+use crate::store::{ClickRow, ConversionRow, EventRow, LinkRow, OrderEvent, OrderEventRow, PostbackRow, Visit};
 use rusqlite::Row;
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
-use tagwerk_protocol::conversion::{Amounts, Conversion, TransactionType};
+use tagwerk_protocol::conversion::{Amounts, Conversion, Repeat, TransactionType};
 use tagwerk_protocol::money::{Amount, Currency};
 
 /// A map or list as JSON text.
@@ -123,13 +123,71 @@ pub(super) fn postback(row: &Row<'_>) -> Result<PostbackRow, Failure> {
         reason: row.get("reason")?,
         raw: row.get("raw")?,
         conversion_id: row.get("conversion_id")?,
+        corrections: row.get("corrections")?,
+    })
+}
+
+pub(super) fn order_event(row: &Row<'_>) -> Result<OrderEventRow, Failure> {
+    Ok(OrderEventRow {
+        id: row.get("id")?,
+        received_at: row.get("received_at")?,
+        event: OrderEvent {
+            group: row.get("tracking_group")?,
+            order_id: row.get("order_id")?,
+            event: row.get("event")?,
+            transaction_id: row.get("transaction_id")?,
+            product_id: row.get("product_id")?,
+            billing_status: row.get("billing_status")?,
+            sub_id: row.get("sub_id")?,
+            is_test: row.get("is_test")?,
+        },
+    })
+}
+
+/// What a conversion's postbacks say, as it is booked.
+pub(super) fn said(row: &Row<'_>) -> Result<Conversion, Failure> {
+    let currency: Option<String> = row.get("currency")?;
+    let repeat: String = row.get("repeat_mode")?;
+    Ok(Conversion {
+        group: row.get("tracking_group")?,
+        identity: row.get("identity")?,
+        content: row.get("content")?,
+        kind: row.get("kind")?,
+        type_sent: row.get("type_sent")?,
+        value: amount(row, "value", "value_decimals")?,
+        currency: currency.as_deref().and_then(Currency::parse),
+        amounts: Amounts {
+            affiliate: amount(row, "affiliate", "affiliate_decimals")?,
+            vendor: amount(row, "vendor", "vendor_decimals")?,
+            brutto: amount(row, "brutto", "brutto_decimals")?,
+            netto: amount(row, "netto", "netto_decimals")?,
+        },
+        transaction_id: row.get("transaction_id")?,
+        transaction_type: transaction_type(row)?,
+        assumed: row.get("assumed")?,
+        order_type: row.get("order_type")?,
+        billing_type: row.get("billing_type")?,
+        billing_status: row.get("billing_status")?,
+        order_id: row.get("order_id")?,
+        product_id: row.get("product_id")?,
+        product_name: row.get("product_name")?,
+        sub_id: row.get("sub_id")?,
+        custom: from_json(row, "custom")?,
+        sent_at: row.get("sent_at")?,
+        is_test: row.get("is_test")?,
+        repeat: Repeat::parse(&repeat).ok_or_else(|| Failure::Unreadable(format!("{repeat:?} is no repeat mode")))?,
+        series: row.get("series")?,
+        rebill: row.get("rebill")?,
+        recurring: row.get("recurring")?,
+        click_expiry_days: row.get("click_expiry_days")?,
+        past: row.get("past")?,
+        notes: from_json(row, "notes")?,
     })
 }
 
 /// A conversion, with `source` and `click_ids` of its visit beside it, and what the one that carries its money says.
 pub(super) fn conversion(row: &Row<'_>) -> Result<ConversionRow, Failure> {
     let state: String = row.get("state")?;
-    let currency: Option<String> = row.get("currency")?;
     Ok(ConversionRow {
         id: row.get("id")?,
         at: row.get("at")?,
@@ -140,37 +198,12 @@ pub(super) fn conversion(row: &Row<'_>) -> Result<ConversionRow, Failure> {
             click_id: row.get("click_id")?,
             visit_id: row.get("visit_id")?,
         },
-        said: Conversion {
-            group: row.get("tracking_group")?,
-            identity: row.get("identity")?,
-            content: row.get("content")?,
-            kind: row.get("kind")?,
-            type_sent: row.get("type_sent")?,
-            value: amount(row, "value", "value_decimals")?,
-            currency: currency.as_deref().and_then(Currency::parse),
-            amounts: Amounts {
-                affiliate: amount(row, "affiliate", "affiliate_decimals")?,
-                vendor: amount(row, "vendor", "vendor_decimals")?,
-                brutto: amount(row, "brutto", "brutto_decimals")?,
-                netto: amount(row, "netto", "netto_decimals")?,
-            },
-            transaction_id: row.get("transaction_id")?,
-            transaction_type: transaction_type(row)?,
-            order_type: row.get("order_type")?,
-            billing_type: row.get("billing_type")?,
-            billing_status: row.get("billing_status")?,
-            order_id: row.get("order_id")?,
-            product_id: row.get("product_id")?,
-            product_name: row.get("product_name")?,
-            sub_id: row.get("sub_id")?,
-            custom: from_json(row, "custom")?,
-            sent_at: row.get("sent_at")?,
-            is_test: row.get("is_test")?,
-            notes: from_json(row, "notes")?,
-        },
+        said: said(row)?,
         sale_id: row.get("shown_sale_id")?,
         booked_under: row.get("booked_under")?,
         overdrawn: row.get("overdrawn")?,
+        repeated: row.get("repeated")?,
+        rebill: row.get("shown_rebill")?,
         source: from_json(row, "source")?,
         click_ids: from_json(row, "click_ids")?,
     })
