@@ -7,12 +7,16 @@
 mod attribution;
 mod events;
 mod given;
+mod jobs;
 mod keys;
 mod links;
 mod lists;
 mod postbacks;
 mod rates;
 mod refunds;
+mod reports;
+mod repeats;
+mod rereading;
 mod sites;
 mod sqlite;
 mod transactions;
@@ -77,6 +81,36 @@ macro_rules! conformance {
             another_group_site_or_test_takes_no_money_away,
             a_transaction_under_a_crowd_of_types_counts_once,
         ]);
+        conformance!($open, repeats: [
+            the_one_sent_first_counts_unless_the_site_says_otherwise,
+            an_edit_is_the_one_sent_last,
+            an_edit_without_a_time_is_the_one_received_last,
+            payouts_are_added_up_with_the_facts_of_the_first,
+            a_payout_in_another_currency_is_not_added_and_told,
+            each_call_of_a_creating_mode_is_a_conversion_and_counts,
+            a_rebill_is_told_by_its_number_or_by_an_earlier_payment,
+        ]);
+        conformance!($open, rereading: [
+            a_refused_postback_that_is_understood_later_is_booked,
+            a_conversion_keeps_its_id_whatever_its_postback_says_later,
+            a_postback_that_says_nothing_any_more_takes_its_conversion_along,
+            a_conversion_stays_as_long_as_one_postback_tells_it,
+            a_postback_may_move_to_a_conversion_that_is_there,
+            reading_again_what_was_read_changes_nothing,
+            another_rule_for_repeats_gives_the_books_it_would_have_given,
+            calls_that_each_counted_become_one_when_the_rule_says_so_and_back,
+            a_click_assigned_by_hand_credits_the_sale_and_is_kept,
+            a_fact_about_an_order_is_kept_and_replaced,
+            a_postback_that_is_not_there_is_not_read_again,
+        ]);
+        conformance!($open, jobs: [
+            a_job_is_kept_whole,
+            a_site_has_one_open_job_of_a_kind,
+            a_step_moves_work_and_cursor_together,
+            a_step_that_fails_moves_nothing,
+            a_job_that_ended_loses_its_payload_and_stays_ended,
+            jobs_are_listed_newest_first_without_their_payloads,
+        ]);
         conformance!($open, lists: [
             every_list_can_be_read_in_parts_without_gap_or_repeat,
             lists_are_newest_first,
@@ -100,6 +134,21 @@ macro_rules! conformance {
             a_part_of_the_days_comes_with_the_last_rate_before,
             a_part_of_the_days_answers_as_all_of_them_do,
             the_days_that_have_rates_are_told_oldest_first,
+        ]);
+        conformance!($open, reports: [
+            a_sale_counts_where_its_visit_came_from,
+            the_models_share_a_sale_among_its_visitor_s_visits,
+            a_visit_that_reports_late_gets_its_share,
+            a_conversion_waits_under_no_campaign_until_its_visit_reports,
+            a_refund_takes_back_from_whom_its_sale_gave_to_before_or_after_it,
+            a_version_that_counts_takes_the_place_of_the_one_before,
+            tests_and_what_does_not_carry_its_money_count_for_nothing,
+            what_has_no_value_is_counted_and_told_apart,
+            days_end_at_midnight_utc,
+            sites_and_currencies_are_kept_apart,
+            folding_again_changes_nothing_and_says_what_is_left,
+            amounts_as_large_as_can_be_do_not_stop_the_totals,
+            totals_equal_a_recount_of_the_lists_whatever_happened,
         ]);
         conformance!($open, sites: [
             a_site_is_found_by_either_id,
