@@ -11,6 +11,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 mod lists;
+mod report;
 mod settings;
 mod shapes;
 
@@ -19,11 +20,13 @@ pub fn routes() -> Router<SharedApp> {
     Router::new()
         .route("/sites", get(settings::sites))
         .route("/sites/{site_id}/settings", get(settings::settings).patch(settings::patch_settings))
+        .route("/sites/{site_id}/report", get(report::show))
         .route("/sites/{site_id}/visits", get(lists::visits))
         .route("/sites/{site_id}/clicks", get(lists::clicks))
         .route("/sites/{site_id}/events", get(lists::events))
         .route("/sites/{site_id}/postbacks", get(lists::postbacks))
         .route("/sites/{site_id}/conversions", get(lists::conversions))
+        .route("/sites/{site_id}/order_events", get(lists::order_events))
         .route("/sites/{site_id}/deliveries", get(lists::deliveries))
         .route("/sites/{site_id}/links", get(lists::links))
         .route("/sites/{site_id}/reconcile", post(reconcile::receive))

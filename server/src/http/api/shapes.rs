@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::http::error::Error;
 use crate::reading::RawRequest;
 use crate::settings::SiteSettings;
-use crate::store::{ClickRow, ConversionRow, EventRow, FirstTouch, LinkRow, Millis, PostbackRow, Site, Visit};
+use crate::store::{ClickRow, ConversionRow, EventRow, FirstTouch, LinkRow, Millis, OrderEventRow, PostbackRow, Site, Visit};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use tagwerk_protocol::money::Amount;
@@ -134,6 +134,22 @@ fn raw_text(app: &App, postback: &PostbackRow) -> Option<String> {
 }
 
 /// A conversion; what its group passes through is there, absent or not.
+pub(super) fn order_event_json(row: OrderEventRow) -> Value {
+    let event = row.event;
+    json!({
+        "id": row.id,
+        "received_at": time(row.received_at),
+        "group": event.group,
+        "order_id": event.order_id,
+        "event": event.event,
+        "transaction_id": event.transaction_id,
+        "product_id": event.product_id,
+        "billing_status": event.billing_status,
+        "click_id": event.sub_id,
+        "is_test": event.is_test,
+    })
+}
+
 pub(super) fn conversion_json(app: &App, conversion: ConversionRow) -> Value {
     let (value, reasons) = (conversion.value(), conversion.reasons());
     let said = conversion.said;
@@ -167,6 +183,8 @@ pub(super) fn conversion_json(app: &App, conversion: ConversionRow) -> Value {
         "product_id": said.product_id,
         "product_name": said.product_name,
         "sale_id": conversion.sale_id,
+        "rebill": conversion.rebill,
+        "repeated": conversion.repeated,
         "click_id": conversion.attribution.click_id.or(said.sub_id),
         "visit_id": conversion.attribution.visit_id,
         "source": source(&conversion.source),
