@@ -9,7 +9,7 @@ use crate::store::{Channel, OrderEvent, Said};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use tagwerk_protocol::conversion::{Conversion, conversion_type};
+use tagwerk_protocol::conversion::{Conversion, Repeat, conversion_type};
 use tagwerk_protocol::form;
 use tagwerk_protocol::group::{Group, Ipn, Postback};
 use tagwerk_protocol::money::Currency;
@@ -161,10 +161,15 @@ fn check_form(raw: &RawRequest) -> Result<(), Refusal> {
 }
 
 fn rules(settings: &SiteSettings, of_group: Option<&GroupSettings>, channel: Channel) -> Rules {
+    let mut types = settings.types.clone();
+    // What an API lists are transactions, each of them once, and not calls, each of which might count.
+    if channel == Channel::Reconcile {
+        types.iter_mut().for_each(|kind| kind.repeat = Repeat::Ignore);
+    }
     Rules {
         value: settings.purchase_value,
         currency: of_group.and_then(|group| group.currency.as_deref()).and_then(Currency::parse),
-        types: settings.types.clone(),
+        types,
         click_expiry_days: of_group.and_then(|group| group.click_expiry_days),
         past: matches!(channel, Channel::Import | Channel::Reconcile),
     }
