@@ -1,0 +1,7 @@
+//! Tables as CSV: what the lists hold goes out, and past conversions come in. Pure, but for what [`import`] is told of the time.
+
+pub mod export;
+pub mod formula;
+pub mod import;
+pub mod instant;
+pub mod number;
