@@ -78,6 +78,16 @@ pub struct Entry {
     pub click_id: Option<String>,
     /// What it is worth; a refund's is negative or nothing.
     pub value: Option<Amount>,
+    /// The currency of that, where it is known.
+    pub currency: Option<String>,
+}
+
+impl Entry {
+    /// What it takes back of this sale, as a magnitude; nothing can be said where the two are in different currencies.
+    fn taken_of(&self, sale: &Entry) -> Option<Amount> {
+        let differ = self.currency.as_ref().zip(sale.currency.as_ref()).is_some_and(|(own, other)| own != other);
+        self.value.filter(|_| !differ).map(Amount::magnitude)
+    }
 }
 
 /// A refund or chargeback, and what it takes back.
@@ -106,8 +116,8 @@ pub fn join(entries: &[Entry]) -> Vec<Return> {
         returns.retain(|back| {
             let Some(at) = find(back, &sales, &left, by) else { return true };
             let mut overdrawn = false;
-            if let (Some(Some(left)), Some(value)) = (left.get_mut(at), back.value) {
-                let taken = value.magnitude();
+            let taken = sales.get(at).and_then(|sale| back.taken_of(sale));
+            if let (Some(Some(left)), Some(taken)) = (left.get_mut(at), taken) {
                 overdrawn = !taken.is_zero() && *left < taken;
                 *left = left.minus(taken).unwrap_or(Amount::ZERO);
             }
@@ -137,8 +147,8 @@ fn find(back: &Entry, sales: &[&Entry], left: &[Option<Amount>], by: By) -> Opti
                 By::Click => same(&entry.click_id, &back.click_id) && same(&entry.product_id, &back.product_id),
             }
     };
-    let has_left = |index: usize| match (left.get(index), back.value) {
-        (Some(Some(left)), Some(value)) => *left >= value.magnitude(),
+    let has_left = |index: usize| match (left.get(index), sales.get(index).and_then(|sale| back.taken_of(sale))) {
+        (Some(Some(left)), Some(taken)) => *left >= taken,
         _ => false,
     };
     let candidates: Vec<usize> =
@@ -176,6 +186,7 @@ mod tests {
             product_id: Some("p".into()),
             click_id: Some("c".into()),
             value: Some(Amount::parse(value).expect("an amount")),
+            currency: Some("EUR".into()),
         }
     }
 
@@ -299,6 +310,15 @@ mod tests {
             overdrawn(&[sale("a", "10"), unknown(of_transaction("t-a", refund("r", "-99")))]),
             Vec::<String>::new()
         );
+    }
+
+    #[test]
+    fn a_refund_in_another_currency_is_joined_by_its_order_and_neither_weighed_nor_guessed() {
+        let in_dollars = |back: Entry| Entry { currency: Some("USD".into()), ..back };
+        let named = in_dollars(of_transaction("t-a", refund("r", "-99")));
+        assert_eq!(overdrawn(&[sale("a", "10"), named.clone()]), Vec::<String>::new());
+        assert_eq!(joins(&[sale("a", "10"), named]), [("r".into(), Some("a".into()))]);
+        assert_eq!(joins(&[sale("a", "10"), in_dollars(refund("r", "-1"))]), [("r".into(), None)]);
     }
 
     #[test]

@@ -175,7 +175,7 @@ impl Books<'_> {
     fn tied(&self, tie: &Tie) -> Result<Vec<Entry>, Failure> {
         let (condition, one, two) = tie.condition();
         let sql = format!(
-            "SELECT id, identity, transaction_type, transaction_id, order_id, product_id, click_id, value, value_decimals
+            "SELECT id, identity, transaction_type, transaction_id, order_id, product_id, click_id, value, value_decimals, currency
              FROM conversions WHERE site_id = ?1 AND tracking_group = ?2 AND {condition}"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
@@ -194,6 +194,7 @@ impl Books<'_> {
             product_id: row.get("product_id")?,
             click_id: row.get("click_id")?,
             value: amount(row, "value", "value_decimals")?,
+            currency: row.get("currency")?,
         })
     }
 }
