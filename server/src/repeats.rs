@@ -11,9 +11,14 @@ fn rank(version: &Conversion) -> (i64, &str) {
 /// What is booked for these versions, in the order of their receipt, which share an identity and differ in content; `None` where there
 /// is none.
 ///
+/// What was brought in afterwards tells anew what was told at the time, and often less of it: it counts only where nothing was told then.
 /// What a repeat does is said by the version that goes first. An edit is a later call by its meaning: of equal times, or where none is
 /// told, the one received last counts.
 pub fn fold(versions: &[Conversion]) -> Option<Conversion> {
+    let told_then: Vec<Conversion> = versions.iter().filter(|version| !version.past).cloned().collect();
+    if !told_then.is_empty() && told_then.len() < versions.len() {
+        return fold(&told_then);
+    }
     let first = versions.iter().min_by(|a, b| rank(a).cmp(&rank(b)))?;
     match first.repeat {
         Repeat::Edit => versions.iter().max_by_key(|version| version.sent_at).cloned(),
@@ -78,10 +83,17 @@ pub fn effect(before: &[Conversion], version: &Conversion) -> Effect {
 }
 
 impl Effect {
-    /// What is said about it, by what a repeat does.
-    pub fn reason(self, repeat: Repeat) -> Option<&'static str> {
-        match (self, repeat) {
+    /// What is said about it: of a version that is received after `before`.
+    pub fn reason(self, before: &[Conversion], version: &Conversion) -> Option<&'static str> {
+        let booked = fold(before)?;
+        match (self, booked.repeat) {
             (Effect::Makes | Effect::Repeats, _) => None,
+            (Effect::Loses, _) if version.past && !booked.past => {
+                Some("what was told at the time is booked; this was brought in afterwards and changes nothing")
+            }
+            (Effect::Changes, _) if booked.past && !version.past => {
+                Some("it was told at the time, and counts before what was brought in afterwards")
+            }
             (Effect::Loses, Repeat::Edit) => {
                 Some("it says something else than the postback that is booked, which counts because it was sent later")
             }
@@ -95,6 +107,101 @@ impl Effect {
             (Effect::Changes, _) => {
                 Some("it says something else than the postback before, and counts because it was sent earlier")
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use tagwerk_protocol::conversion::{Amounts, TransactionType};
+    use tagwerk_protocol::money::{Amount, Currency};
+
+    fn version(mode: Repeat, sent_at: Option<i64>, cents: i64) -> Conversion {
+        let value = Amount::from_scaled(cents * 10_000, 2);
+        Conversion {
+            group: "network".into(),
+            identity: "one".into(),
+            content: format!("{sent_at:?} {cents}"),
+            kind: "Purchase".into(),
+            type_sent: None,
+            value: Some(value),
+            currency: Currency::parse("EUR"),
+            amounts: Amounts { affiliate: Some(value), ..Amounts::default() },
+            transaction_id: Some("t".into()),
+            transaction_type: TransactionType::Payment,
+            assumed: false,
+            order_type: None,
+            billing_type: None,
+            billing_status: None,
+            order_id: None,
+            product_id: None,
+            product_name: None,
+            sub_id: None,
+            custom: Vec::new(),
+            sent_at,
+            is_test: false,
+            repeat: mode,
+            series: None,
+            rebill: None,
+            recurring: false,
+            click_expiry_days: None,
+            past: false,
+            notes: Vec::new(),
+        }
+    }
+
+    fn value(versions: &[Conversion]) -> Option<String> {
+        fold(versions)?.value.map(|value| value.to_string())
+    }
+
+    #[test]
+    fn nothing_is_booked_for_nothing() {
+        assert_eq!(fold(&[]), None);
+    }
+
+    #[test]
+    fn what_was_told_at_the_time_counts_before_what_was_brought_in_afterwards() {
+        let told = version(Repeat::Ignore, Some(2), 100);
+        let brought = Conversion { past: true, ..version(Repeat::Ignore, Some(1), 900) };
+        assert_eq!(value(&[brought.clone(), told.clone()]).as_deref(), Some("1.00"));
+        assert_eq!(effect(std::slice::from_ref(&brought), &told), Effect::Changes);
+        assert_eq!(effect(&[told], &brought), Effect::Loses);
+    }
+
+    #[test]
+    fn a_version_that_is_there_already_repeats() {
+        let versions = [version(Repeat::AddPayout, Some(1), 100), version(Repeat::AddPayout, Some(2), 50)];
+        assert_eq!(effect(&versions, &versions[0]), Effect::Repeats);
+        assert_eq!(effect(&versions[..1], &versions[1]), Effect::Changes);
+        assert_eq!(effect(&[], &versions[0]), Effect::Makes);
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_receipt_does_not_matter(
+            times in proptest::collection::btree_set(0i64..50, 1..6),
+            cents in proptest::collection::vec(0i64..100_000, 6),
+            turn in 0usize..6,
+        ) {
+            for mode in [Repeat::Ignore, Repeat::Edit, Repeat::AddPayout] {
+                let mut versions: Vec<Conversion> =
+                    times.iter().zip(&cents).map(|(at, cents)| version(mode, Some(*at), *cents)).collect();
+                let before = fold(&versions);
+                let turn = turn % versions.len();
+                versions.rotate_left(turn);
+                prop_assert_eq!(fold(&versions), before.clone());
+                versions.reverse();
+                prop_assert_eq!(fold(&versions), before);
+            }
+        }
+
+        #[test]
+        fn payouts_add_up_to_their_sum(cents in proptest::collection::btree_set(0i64..1_000_000, 1..8)) {
+            let versions: Vec<Conversion> = cents.iter().map(|cents| version(Repeat::AddPayout, None, *cents)).collect();
+            let sum = Amount::from_scaled(cents.iter().sum::<i64>() * 10_000, 2).to_string();
+            prop_assert_eq!(value(&versions), Some(sum));
         }
     }
 }
