@@ -5,11 +5,11 @@
 
 use super::error::Error;
 use super::operator::Operator;
-use super::reconcile;
 use crate::app::SharedApp;
 use axum::Router;
 use axum::routing::{get, post};
 
+mod jobs;
 mod lists;
 mod report;
 mod settings;
@@ -29,7 +29,9 @@ pub fn routes() -> Router<SharedApp> {
         .route("/sites/{site_id}/order_events", get(lists::order_events))
         .route("/sites/{site_id}/deliveries", get(lists::deliveries))
         .route("/sites/{site_id}/links", get(lists::links))
-        .route("/sites/{site_id}/reconcile", post(reconcile::receive))
+        .route("/sites/{site_id}/jobs", get(lists::jobs))
+        .route("/sites/{site_id}/jobs/{job_id}", get(jobs::job))
+        .route("/sites/{site_id}/reconcile", post(jobs::reconcile))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
 }

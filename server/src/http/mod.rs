@@ -18,7 +18,6 @@ pub mod ipn;
 pub mod log;
 pub mod operator;
 pub mod probe;
-pub mod reconcile;
 pub mod request;
 pub mod scan;
 pub mod session;

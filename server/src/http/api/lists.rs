@@ -5,7 +5,7 @@ use super::shapes;
 use crate::app::{App, SharedApp};
 use crate::http::error::Error;
 use crate::http::operator::Operator;
-use crate::store::{ClickRow, ConversionRow, EventRow, LinkRow, Listing, OrderEventRow, Page, PostbackRow, Visit};
+use crate::store::{ClickRow, ConversionRow, EventRow, Job, LinkRow, Listing, OrderEventRow, Page, PostbackRow, Visit};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
@@ -66,6 +66,7 @@ list!(clicks, ClickRow, |_, click| shapes::click_json(click));
 list!(postbacks, PostbackRow, shapes::postback_json);
 list!(conversions, ConversionRow, shapes::conversion_json);
 list!(order_events, OrderEventRow, |_, event| shapes::order_event_json(event));
+list!(jobs, Job, |_, job| shapes::job_json(job));
 list!(links, LinkRow, |_, link| shapes::link_json(link));
 
 /// Nothing is sent on to platforms yet, so no delivery was ever made.

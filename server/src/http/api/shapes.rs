@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::http::error::Error;
 use crate::reading::RawRequest;
 use crate::settings::SiteSettings;
-use crate::store::{ClickRow, ConversionRow, EventRow, FirstTouch, LinkRow, Millis, OrderEventRow, PostbackRow, Site, Visit};
+use crate::store::{ClickRow, ConversionRow, EventRow, FirstTouch, Job, LinkRow, Millis, OrderEventRow, PostbackRow, Site, Visit};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use tagwerk_protocol::money::Amount;
@@ -133,7 +133,22 @@ fn raw_text(app: &App, postback: &PostbackRow) -> Option<String> {
     raw.map(|raw| raw.text())
 }
 
-/// A conversion; what its group passes through is there, absent or not.
+/// A long task; what it works from stays sealed.
+pub(super) fn job_json(job: Job) -> Value {
+    json!({
+        "id": job.id,
+        "kind": job.kind.as_str(),
+        "state": job.state.as_str(),
+        "total": job.total,
+        "counts": job.counts,
+        "problems": job.problems,
+        "error": job.error,
+        "created_at": time(job.created_at),
+        "updated_at": time(job.updated_at),
+    })
+}
+
+/// What happened to an order without money.
 pub(super) fn order_event_json(row: OrderEventRow) -> Value {
     let event = row.event;
     json!({
@@ -150,6 +165,7 @@ pub(super) fn order_event_json(row: OrderEventRow) -> Value {
     })
 }
 
+/// A conversion; what its group passes through is there, absent or not.
 pub(super) fn conversion_json(app: &App, conversion: ConversionRow) -> Value {
     let (value, reasons) = (conversion.value(), conversion.reasons());
     let said = conversion.said;
