@@ -1,0 +1,126 @@
+//! `tagwerk serve`: runs the server until it is asked to stop.
+
+use super::token::new_token;
+use super::{Parts, open};
+use anyhow::{Context, Result, anyhow};
+use std::io::Write as _;
+use std::sync::Arc;
+use tagwerk_server::app::{App, SharedApp};
+use tagwerk_server::assets::Assets;
+use tagwerk_server::autoscan::AutoScan;
+use tagwerk_server::cli::Options;
+use tagwerk_server::groups;
+use tagwerk_server::http::operator::token_hash;
+use tagwerk_server::http::session::new_one_time_link;
+use tagwerk_server::http::{event, tag};
+use tagwerk_server::jobs::{self, Bell};
+use tagwerk_server::outgoing::Outgoing;
+use tagwerk_server::reconcile::client::NetworkApis;
+use tagwerk_server::store::{Operators, Store};
+use tokio::net::TcpListener;
+
+/// Bounds of the histograms of request times, in seconds.
+const SECONDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0];
+
+/// Serves, and prints where.
+pub(crate) async fn serve(options: &Options) -> Result<()> {
+    let Parts { config, groups, vault, store } = open(options)?;
+    let assets = Assets::embedded().map_err(|problem| anyhow!(problem))?;
+    let listener =
+        TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let metrics_listener = match config.metrics_listen.as_str() {
+        "" => None,
+        address => Some(TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?),
+    };
+    let address = listener.local_addr()?;
+    let public_url = match config.public_url.trim_end_matches('/') {
+        "" => format!("http://{address}"),
+        url => url.to_owned(),
+    };
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?;
+    let app: SharedApp = Arc::new(App {
+        event_limiter: event::limiter(config.limits.events_per_minute),
+        scan_limiter: event::limiter(config.autoscan.requests_per_minute),
+        autoscan: AutoScan::new(Outgoing::new(config.allow_private_targets)?, &config.autoscan),
+        jobs: Bell::default(),
+        networks: NetworkApis::new(Outgoing::new(config.allow_private_targets)?, &groups),
+        scripts: tag::Scripts::default(),
+        clicks: groups::clicks().map_err(|problem| anyhow!(problem))?,
+        pixels: groups::pixels().map_err(|problem| anyhow!(problem))?,
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        config,
+        groups,
+        vault,
+        assets,
+        public_url,
+        metrics,
+    });
+    // A store that cannot be written now must not keep the server from saying so to those who call it.
+    if let Err(error) = prepare(&app).await {
+        tracing::error!(
+            error = format!("{error:#}"),
+            "the store cannot be written; every write is answered with 503 until it can"
+        );
+    }
+    println!("listening on http://{address}");
+    std::io::stdout().flush()?;
+    // A step that is cut off is not kept, and done again at the next start.
+    let long_tasks = tokio::spawn(jobs::run(Arc::clone(&app)));
+    let daily = tokio::spawn(jobs::daily::run(Arc::clone(&app)));
+    tagwerk_server::serve::serve(listener, metrics_listener, app, asked_to_stop()).await?;
+    daily.abort();
+    long_tasks.abort();
+    store.close().await;
+    tracing::info!("what was accepted is written; good-bye");
+    Ok(())
+}
+
+/// Sees to the admin token and, for the demo, to its site; prints what a person needs to get in.
+async fn prepare(app: &SharedApp) -> Result<()> {
+    let kept = app.store.admin_token_hash().await?;
+    let given = std::env::var("TAGWERK_ADMIN_TOKEN").ok().filter(|token| !token.is_empty());
+    let first_start = kept.is_none();
+    match given {
+        Some(token) if kept.as_deref() != Some(&token_hash(&token)) => {
+            app.store.set_admin_token_hash(token_hash(&token)).await?;
+        }
+        None if first_start => {
+            let token = new_token()?;
+            app.store.set_admin_token_hash(token_hash(&token)).await?;
+            println!("admin token (shown once): {token}");
+        }
+        _ => {}
+    }
+    if app.config.demo && app.store.sites().await?.is_empty() {
+        app.store.add_site(tagwerk_server::http::demo::site(app)?).await?;
+    }
+    if first_start || app.config.demo {
+        println!("sign in once:  {}", new_one_time_link(app.store.as_ref(), &app.public_url, app.now()).await?);
+    }
+    if app.config.demo {
+        println!("demo:          {}/demo", app.public_url);
+    } else if app.store.sites().await?.is_empty() {
+        println!("no site yet:   tagwerk site add --name 'My site' --origin https://my.example");
+    }
+    Ok(())
+}
+
+/// Ready when the process is asked to stop: Ctrl-C, or SIGTERM where there is such a thing.
+async fn asked_to_stop() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminated) = signal(SignalKind::terminate()) else { return interrupted.await };
+        tokio::select! {
+            () = interrupted => {}
+            _ = terminated.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    interrupted.await;
+}
