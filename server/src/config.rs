@@ -51,6 +51,7 @@ pub struct Config {
 pub struct Limits {
     pub body_kb: usize,
     pub query_kb: usize,
+    pub import_mb: usize,
     pub events_per_minute: u32,
     pub queue: usize,
     pub batch: usize,

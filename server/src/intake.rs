@@ -9,7 +9,7 @@ use tagwerk_protocol::group::{Postback, TimeForm};
 use tagwerk_protocol::money::{Amount, Currency};
 
 /// The parameter by which a URL names a conversion type, whatever the network.
-const TYPE: &str = "type";
+pub const TYPE: &str = "type";
 /// Longest custom conversion type, in characters.
 const MAX_TYPE: usize = 64;
 
@@ -96,23 +96,32 @@ pub fn understand(
     };
     let repeat = rules.types.iter().find(|known| known.name == kind).map(|known| known.repeat).unwrap_or_default();
     let content = content(&sent, postback, rules.past);
-    let base = Identity {
+    // A row of a file that is brought in again is the same call.
+    let call_id = if rules.past { content.as_str() } else { call_id };
+    let by_transaction = Identity {
         group,
         transaction_id: transaction_id.as_deref(),
-        event_id: own(&fields.event_id)?.filter(|_| repeat == Repeat::IgnoreByEventId),
+        event_id: None,
         instead: instead(&sent, postback)?,
         transaction_type,
         type_sent: word,
         content: &content,
         is_test,
-    }
-    .hash();
+    };
+    let base = by_transaction.hash();
+    let event_id = own(&fields.event_id)?.filter(|_| repeat == Repeat::IgnoreByEventId);
+    // Events of one transaction that its sender tells apart are conversions of their own, each with its money.
+    let by_event = event_id.map(|event_id| Identity { event_id: Some(event_id), ..by_transaction }.hash());
     let sequence = own(&fields.sequence)?.and_then(|number| number.parse::<u32>().ok());
     let is_recurring = |word: &str| postback.recurring.iter().any(|known| known.eq_ignore_ascii_case(word));
     Ok(Conversion {
         group: group.to_owned(),
-        identity: if repeat.creates() { hash([base.as_str(), call_id]) } else { base.clone() },
-        series: repeat.creates().then_some(base),
+        series: (repeat.creates() || by_event.is_some()).then(|| base.clone()),
+        identity: match by_event {
+            Some(by_event) => by_event,
+            None if repeat.creates() => hash([base.as_str(), call_id]),
+            None => base,
+        },
         kind,
         type_sent: word.map(str::to_owned),
         value,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 pub mod daily;
+pub mod import;
 pub mod reconcile;
 pub mod replay;
 
@@ -115,6 +116,6 @@ async fn step(app: &App, job: &Job) -> Result<Step, Trouble> {
     match job.kind {
         JobKind::Replay => replay::step(app, job).await,
         JobKind::Reconcile => reconcile::step(app, job).await,
-        JobKind::Import => Err(Trouble::Never("this version has no such job".into())),
+        JobKind::Import => import::step(app, job).await,
     }
 }

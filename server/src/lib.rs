@@ -11,6 +11,7 @@ pub mod config;
 pub mod csv;
 pub mod groups;
 pub mod http;
+pub mod importing;
 pub mod intake;
 pub mod jobs;
 pub mod ledger;

@@ -305,6 +305,12 @@ pub trait Inbox {
     /// Takes a postback: keeps it, makes or finds its conversion, attributes it, lets one conversion of each
     /// transaction carry its money, and joins refunds to sales.
     async fn receive_postback(&self, site_id: &str, postback: ReceivedPostback) -> Result<PostbackOutcome, StoreError>;
+    /// What would become of these postbacks, received in this order: nothing of it is kept.
+    async fn rehearse_postbacks(
+        &self,
+        site_id: &str,
+        postbacks: Vec<ReceivedPostback>,
+    ) -> Result<Vec<PostbackOutcome>, StoreError>;
     /// Brings the books up to what a postback says when it is read again. Its conversion keeps its id as long as a postback tells it.
     /// `None` where there is no such postback.
     async fn reread(&self, site_id: &str, rereading: Rereading) -> Result<Option<PostbackOutcome>, StoreError>;

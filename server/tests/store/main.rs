@@ -7,6 +7,7 @@
 mod attribution;
 mod events;
 mod given;
+mod imports;
 mod jobs;
 mod keys;
 mod links;
@@ -89,6 +90,11 @@ macro_rules! conformance {
             a_payout_in_another_currency_is_not_added_and_told,
             each_call_of_a_creating_mode_is_a_conversion_and_counts,
             a_rebill_is_told_by_its_number_or_by_an_earlier_payment,
+        ]);
+        conformance!($open, imports: [
+            what_is_brought_in_afterwards_changes_nothing_that_was_told_at_the_time,
+            what_is_brought_in_twice_says_that_it_is_booked,
+            a_rehearsal_tells_what_would_become_and_keeps_nothing,
         ]);
         conformance!($open, rereading: [
             a_refused_postback_that_is_understood_later_is_booked,

@@ -62,6 +62,7 @@ pub(super) fn book(
         keep_reading(connection, site_id, &booked)?;
     }
     let versions = booked.versions + 1;
+    let reason = effect.reason(&before, conversion).map(str::to_owned);
     match effect {
         Effect::Changes => {
             let all: Vec<Conversion> = before.into_iter().chain([conversion.clone()]).collect();
@@ -73,7 +74,7 @@ pub(super) fn book(
     }
     let outcome = PostbackOutcome {
         state: if effect == Effect::Changes { PostbackState::Updated } else { PostbackState::Duplicate },
-        reason: effect.reason(booked.said.repeat).map(str::to_owned),
+        reason,
         conversion_id: Some(booked.id),
     };
     let reading = (effect != Effect::Repeats).then(|| json(conversion)).transpose()?;

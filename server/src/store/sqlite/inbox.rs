@@ -26,6 +26,15 @@ impl Inbox for Sqlite {
         self.writer.write(move |connection| take_postback(connection, &site_id, &postback)).await
     }
 
+    async fn rehearse_postbacks(
+        &self,
+        site_id: &str,
+        postbacks: Vec<ReceivedPostback>,
+    ) -> Result<Vec<PostbackOutcome>, StoreError> {
+        let site_id = site_id.to_owned();
+        self.writer.write(move |connection| rehearse_postbacks(connection, &site_id, &postbacks)).await
+    }
+
     async fn reread(&self, site_id: &str, rereading: Rereading) -> Result<Option<PostbackOutcome>, StoreError> {
         let site_id = site_id.to_owned();
         self.writer.write(move |connection| rereading::reread(connection, &site_id, &rereading)).await
@@ -217,6 +226,19 @@ pub(super) fn take_postback(
             reading,
         ])?;
     Ok(outcome)
+}
+
+/// Takes postbacks and undoes it.
+fn rehearse_postbacks(
+    connection: &Connection,
+    site_id: &str,
+    postbacks: &[ReceivedPostback],
+) -> Result<Vec<PostbackOutcome>, Failure> {
+    connection.prepare_cached("SAVEPOINT rehearsal")?.execute([])?;
+    let outcomes = postbacks.iter().map(|postback| take_postback(connection, site_id, postback)).collect();
+    connection.prepare_cached("ROLLBACK TO rehearsal")?.execute([])?;
+    connection.prepare_cached("RELEASE rehearsal")?.execute([])?;
+    outcomes
 }
 
 /// What becomes of a postback that makes no conversion; a fact about an order is kept.

@@ -211,19 +211,19 @@ fn tell(
     let mut heard = 0;
     for teller in tellers {
         let version = keys.iter().position(|key| *key == teller.content).unwrap_or_default();
-        let effect = match versions.get(version) {
+        let before = versions.get(..version).unwrap_or_default();
+        let (effect, reason) = match versions.get(version) {
             Some(told) if version >= heard => {
                 heard = version + 1;
-                effect(versions.get(..version).unwrap_or_default(), told)
+                let effect = effect(before, told);
+                (effect, effect.reason(before, told).map(str::to_owned))
             }
-            _ => Effect::Repeats,
+            _ => (Effect::Repeats, None),
         };
         let (state, reason) = match effect {
             Effect::Makes => (state_of_maker(attribution.state), reason_of_maker(attribution, &booked.notes)),
-            Effect::Changes => (PostbackState::Updated, effect.reason(booked.repeat).map(str::to_owned)),
-            Effect::Repeats | Effect::Loses => {
-                (PostbackState::Duplicate, effect.reason(booked.repeat).map(str::to_owned))
-            }
+            Effect::Changes => (PostbackState::Updated, reason),
+            Effect::Repeats | Effect::Loses => (PostbackState::Duplicate, reason),
         };
         connection
             .prepare_cached(
