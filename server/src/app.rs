@@ -7,6 +7,7 @@ use crate::groups::Groups;
 use crate::http::event::EventLimiter;
 use crate::http::tag::Scripts;
 use crate::jobs::Bell;
+use crate::rates::fetch::Attempts;
 use crate::reconcile::client::NetworkApis;
 use crate::settings::{self, SettingsError, SiteSettings, Tables};
 use crate::store::{Millis, SharedStore, Site, StoreError};
@@ -52,6 +53,8 @@ pub struct App {
     pub jobs: Bell,
     /// Asks the networks' APIs.
     pub networks: NetworkApis,
+    /// How fetching currency rates went.
+    pub rates: Attempts,
     /// The sites' scripts, ready to be sent.
     pub scripts: Scripts,
     /// Renders the metrics.

@@ -19,10 +19,12 @@ const EXAMPLES: &str = "Examples:
   tagwerk site add --name 'My blog' --origin https://blog.example --data-dir /var/lib/tagwerk
   tagwerk site list --data-dir /var/lib/tagwerk
   tagwerk token --data-dir /var/lib/tagwerk
+  tagwerk rates import eurofxref-hist.csv --data-dir /var/lib/tagwerk
 
 Every setting stands in server.default.toml with its default; a file given with --config holds those that differ.
 Settings are read from the defaults, then the file, then the environment (TAGWERK_LISTEN, TAGWERK_DATA_DIR,
-TAGWERK_PUBLIC_URL, TAGWERK_ADMIN_TOKEN, TAGWERK_ALLOW_PRIVATE_TARGETS, TAGWERK_DEMO, TAGWERK_LOG, TAGWERK_CONFIG), then flags.";
+TAGWERK_PUBLIC_URL, TAGWERK_ADMIN_TOKEN, TAGWERK_ALLOW_PRIVATE_TARGETS, TAGWERK_DEMO, TAGWERK_RATES, TAGWERK_LOG,
+TAGWERK_CONFIG), then flags.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -40,6 +42,9 @@ pub enum Command {
     /// Add sites, or list them
     #[command(subcommand)]
     Site(SiteCommand),
+    /// Supply currency rates by hand, or list them
+    #[command(subcommand)]
+    Rates(RatesCommand),
     /// Make a new admin token (the old one and every session end), or a link that signs in once
     #[command(after_help = "Examples:
   tagwerk token --data-dir /var/lib/tagwerk
@@ -80,6 +85,37 @@ pub enum SiteCommand {
     },
 }
 
+/// What to do with currency rates.
+#[derive(Debug, Subcommand)]
+pub enum RatesCommand {
+    /// Take a file of the European Central Bank's reference rates, XML or CSV, of one day or many; taking it again changes nothing
+    #[command(after_help = "Examples:
+  tagwerk rates import eurofxref-daily.xml
+  tagwerk rates import eurofxref-hist.csv --data-dir /var/lib/tagwerk
+
+The files are at https://www.ecb.europa.eu/stats/policy_and_exchange_rates/euro_reference_exchange_rates; CSV files come as ZIP
+archives and have to be unpacked.")]
+    Import {
+        /// The file
+        file: PathBuf,
+        /// Where and how.
+        #[command(flatten)]
+        options: Options,
+    },
+    /// List the newest rates: what one euro is worth
+    #[command(after_help = "Examples:
+  tagwerk rates list
+  tagwerk rates list --day 2024-06-28")]
+    List {
+        /// The rates that hold for this day instead, like 2024-06-28
+        #[arg(long)]
+        day: Option<jiff::civil::Date>,
+        /// Where and how.
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
 /// What every command knows of the configuration.
 #[derive(Debug, Default, Args)]
 pub struct Options {
@@ -104,13 +140,14 @@ pub struct Options {
 }
 
 /// The environment variables that are known, and the keys they stand for.
-const ENVIRONMENT: [(&str, &str); 6] = [
+const ENVIRONMENT: [(&str, &str); 7] = [
     ("TAGWERK_LISTEN", "listen"),
     ("TAGWERK_DATA_DIR", "data_dir"),
     ("TAGWERK_PUBLIC_URL", "public_url"),
     ("TAGWERK_LOG", "log"),
     ("TAGWERK_ALLOW_PRIVATE_TARGETS", "allow_private_targets"),
     ("TAGWERK_DEMO", "demo"),
+    ("TAGWERK_RATES", "rates"),
 ];
 /// Known variables that stand for no key.
 const OTHER_ENVIRONMENT: [&str; 2] = ["TAGWERK_CONFIG", "TAGWERK_ADMIN_TOKEN"];
@@ -126,6 +163,9 @@ impl Options {
             let Some(text) = environment(variable) else { continue };
             let value = match key {
                 "allow_private_targets" | "demo" => Value::Boolean(switch(variable, &text)?),
+                "rates" => {
+                    Value::Table(Table::from_iter([("enabled".into(), Value::Boolean(switch(variable, &text)?))]))
+                }
                 _ => Value::String(text),
             };
             table.insert(key.to_owned(), value);

@@ -10,6 +10,7 @@ use tagwerk_server::store::sqlite::{self, Sqlite};
 use tagwerk_server::vault::Vault;
 use tracing_subscriber::EnvFilter;
 
+pub(crate) mod rates;
 pub(crate) mod serve;
 pub(crate) mod site;
 pub(crate) mod token;

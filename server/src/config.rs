@@ -42,6 +42,7 @@ pub struct Config {
     pub log: String,
     pub limits: Limits,
     pub autoscan: Autoscan,
+    pub rates: Rates,
 }
 
 /// Bounds. Each field is documented in `server.default.toml`.
@@ -76,6 +77,16 @@ pub struct Autoscan {
     pub links: usize,
     pub keep_days: u32,
     pub retry_minutes: u32,
+}
+
+/// Where currency rates come from. Each field is documented in `server.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented in server.default.toml, for operators and readers alike")]
+pub struct Rates {
+    pub enabled: bool,
+    pub url: String,
+    pub history_url: String,
 }
 
 /// Why the server does not start.
@@ -187,6 +198,7 @@ impl Config {
             );
         }
         self.autoscan.validate()?;
+        self.rates.validate()?;
         if self.limits.query_kb > MAX_QUERY_KB {
             return refuse(format!("limits.query_kb must be at most {MAX_QUERY_KB}: longer URLs are not read at all"));
         }
@@ -214,6 +226,25 @@ impl Autoscan {
             return Err(ConfigError::Invalid(format!(
                 "autoscan.hold_seconds must be at most {LONGEST_HOLD}: pages wait no longer"
             )));
+        }
+        Ok(())
+    }
+}
+
+impl Rates {
+    /// Whether rates are fetched at all.
+    pub fn is_on(&self) -> bool {
+        self.enabled && !self.url.is_empty()
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        for (key, text) in [("rates.url", &self.url), ("rates.history_url", &self.history_url)] {
+            let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+            if !text.is_empty() && url.is_none_or(|url| !url.username().is_empty() || url.password().is_some()) {
+                return Err(ConfigError::Invalid(format!(
+                    "{key} = \"{text}\" must be like https://www.example.com/rates.xml, without a user name, or empty"
+                )));
+            }
         }
         Ok(())
     }
@@ -296,6 +327,13 @@ mod tests {
     }
 
     #[test]
+    fn without_a_url_no_rates_are_fetched() {
+        assert!(load("").expect("valid").rates.is_on());
+        assert!(!load("[rates]\nurl = \"\"").expect("valid").rates.is_on());
+        assert!(!load("[rates]\nenabled = false").expect("valid").rates.is_on());
+    }
+
+    #[test]
     fn an_unknown_key_is_told_with_file_line_and_the_nearest_known_key() {
         let error = load("demo = true\n\n[limits]\nque = 7\n").expect_err("unknown").to_string();
         assert!(
@@ -327,6 +365,9 @@ mod tests {
             ("public_url = \"https://t.example.com/x\"", "public_url"),
             ("[limits]\nqueue = 0", "limits.queue"),
             ("metrics_listen = \"x\"", "metrics_listen"),
+            ("[rates]\nurl = \"ftp://a.example/x\"", "rates.url"),
+            ("[rates]\nurl = \"https://me:pw@a.example/x\"", "rates.url"),
+            ("[rates]\nhistory_url = \"a.example\"", "rates.history_url"),
             ("listen = ", "line 1"),
         ] {
             let error = load(text).expect_err(text).to_string();

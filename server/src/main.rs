@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Parser;
-use tagwerk_server::cli::{Cli, Command, SiteCommand};
+use tagwerk_server::cli::{Cli, Command, RatesCommand, SiteCommand};
 
 mod command;
 
@@ -12,6 +12,8 @@ async fn main() -> Result<()> {
         Command::Serve { options } => command::serve::serve(&options).await,
         Command::Site(SiteCommand::Add { name, origins, options }) => command::site::add(&name, &origins, &options).await,
         Command::Site(SiteCommand::List { options }) => command::site::list(&options).await,
+        Command::Rates(RatesCommand::Import { file, options }) => command::rates::import(&file, &options).await,
+        Command::Rates(RatesCommand::List { day, options }) => command::rates::list(day, &options).await,
         Command::Token { link: true, options } => command::token::link(&options).await,
         Command::Token { link: false, options } => command::token::renew(&options).await,
     }

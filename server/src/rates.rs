@@ -7,6 +7,8 @@ use std::fmt;
 use tagwerk_protocol::money::{Amount, Currency, SCALE};
 
 pub mod ecb;
+pub mod fetch;
+pub mod import;
 
 /// The currency that every rate is a price of: a rate of USD says how many dollars one euro is.
 pub const BASE: &str = "EUR";

@@ -5,6 +5,7 @@ use super::{Parts, open};
 use anyhow::{Context, Result, anyhow};
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 use tagwerk_server::app::{App, SharedApp};
 use tagwerk_server::assets::Assets;
 use tagwerk_server::autoscan::AutoScan;
@@ -15,8 +16,10 @@ use tagwerk_server::http::session::new_one_time_link;
 use tagwerk_server::http::{event, tag};
 use tagwerk_server::jobs::{self, Bell};
 use tagwerk_server::outgoing::Outgoing;
+use tagwerk_server::rates::fetch::{Attempts, Fetcher};
 use tagwerk_server::reconcile::client::NetworkApis;
 use tagwerk_server::store::{Operators, Store};
+use tagwerk_server::vault::random;
 use tokio::net::TcpListener;
 
 /// Bounds of the histograms of request times, in seconds.
@@ -38,12 +41,14 @@ pub(crate) async fn serve(options: &Options) -> Result<()> {
         url => url.to_owned(),
     };
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?;
+    let outgoing = Outgoing::new(config.allow_private_targets)?;
     let app: SharedApp = Arc::new(App {
         event_limiter: event::limiter(config.limits.events_per_minute),
         scan_limiter: event::limiter(config.autoscan.requests_per_minute),
-        autoscan: AutoScan::new(Outgoing::new(config.allow_private_targets)?, &config.autoscan),
+        autoscan: AutoScan::new(outgoing.clone(), &config.autoscan),
         jobs: Bell::default(),
-        networks: NetworkApis::new(Outgoing::new(config.allow_private_targets)?, &groups),
+        networks: NetworkApis::new(outgoing.clone(), &groups),
+        rates: Attempts::default(),
         scripts: tag::Scripts::default(),
         clicks: groups::clicks().map_err(|problem| anyhow!(problem))?,
         pixels: groups::pixels().map_err(|problem| anyhow!(problem))?,
@@ -67,12 +72,20 @@ pub(crate) async fn serve(options: &Options) -> Result<()> {
     // A step that is cut off is not kept, and done again at the next start.
     let long_tasks = tokio::spawn(jobs::run(Arc::clone(&app)));
     let daily = tokio::spawn(jobs::daily::run(Arc::clone(&app)));
+    let fetcher = Fetcher::new(outgoing, app.config.rates.clone(), spread()?, app.rates.clone());
+    let rates = tokio::spawn(fetcher.run(Arc::clone(&app.store)));
     tagwerk_server::serve::serve(listener, metrics_listener, app, asked_to_stop()).await?;
+    rates.abort();
     daily.abort();
     long_tasks.abort();
     store.close().await;
     tracing::info!("what was accepted is written; good-bye");
     Ok(())
+}
+
+/// Up to seventeen minutes, so that not all servers ask for the same file at the same moment.
+fn spread() -> Result<Duration> {
+    Ok(Duration::from_secs(u64::from(u16::from_be_bytes(random::<2>()?) % 1024)))
 }
 
 /// Sees to the admin token and, for the demo, to its site; prints what a person needs to get in.

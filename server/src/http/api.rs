@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 
 mod jobs;
 mod lists;
+mod rates;
 mod report;
 mod settings;
 mod shapes;
@@ -18,6 +19,7 @@ mod shapes;
 /// The API's routes.
 pub fn routes() -> Router<SharedApp> {
     Router::new()
+        .route("/rates", get(rates::list).post(rates::take))
         .route("/sites", get(settings::sites))
         .route("/sites/{site_id}/settings", get(settings::settings).patch(settings::patch_settings))
         .route("/sites/{site_id}/report", get(report::show))

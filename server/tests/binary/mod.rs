@@ -52,6 +52,7 @@ impl Home {
             .env("TAGWERK_LISTEN", "127.0.0.1:0")
             .env("TAGWERK_DATA_DIR", self.data.path())
             .env("TAGWERK_ADMIN_TOKEN", TOKEN)
+            .env("TAGWERK_RATES", "0")
             .env("TAGWERK_LOG", "off");
         command
     }

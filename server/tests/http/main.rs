@@ -10,6 +10,7 @@ mod dashboard;
 mod demo;
 mod events;
 mod postbacks;
+mod rates;
 mod scan;
 mod server;
 mod settings;

@@ -37,6 +37,7 @@ pub(crate) fn command(data: &Path) -> Command {
         .env("TAGWERK_LISTEN", "127.0.0.1:0")
         .env("TAGWERK_DATA_DIR", data)
         .env("TAGWERK_ADMIN_TOKEN", TOKEN)
+        .env("TAGWERK_RATES", "0")
         .env("TAGWERK_LOG", "error");
     command
 }

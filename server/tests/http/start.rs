@@ -36,6 +36,8 @@ fn help_shows_examples() {
         (&["serve", "--help"], "tagwerk serve --demo"),
         (&["site", "add", "--help"], "tagwerk site add --name"),
         (&["token", "--help"], "tagwerk token --link"),
+        (&["rates", "import", "--help"], "tagwerk rates import eurofxref-hist.csv"),
+        (&["rates", "list", "--help"], "tagwerk rates list --day"),
     ] {
         let said = text(&run(data.path(), None, arguments).stdout);
         assert!(said.contains("Example") && said.contains(example), "{arguments:?}: {said}");
