@@ -2,6 +2,7 @@
 
 use crate::app::SharedApp;
 use crate::http;
+use crate::totals;
 use axum::Router;
 use axum::routing::get;
 use axum::serve::ListenerExt;
@@ -30,6 +31,7 @@ pub async fn serve(
         tokio::spawn(axum::serve(metrics, router).with_graceful_shutdown(wait(stopped)).into_future());
     }
     let upkeep = tokio::spawn(forget(app.clone()));
+    let totals = tokio::spawn(totals::keep_up(app.store.clone()));
     let router = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let listener = listener.tap_io(|connection| {
         // Answers are small: waiting to fill a packet would only delay them.
@@ -44,6 +46,7 @@ pub async fn serve(
         () = shutdown => {}
     }
     upkeep.abort();
+    totals.abort();
     tracing::info!("shutting down: no new connections, open requests may end");
     let _ = stop.send(true);
     match tokio::time::timeout(grace, &mut server).await {

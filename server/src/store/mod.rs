@@ -13,12 +13,14 @@ mod conversion_row;
 mod jobs;
 mod links;
 mod rates;
+mod reports;
 pub mod sqlite;
 
 pub use conversion_row::ConversionRow;
 pub use jobs::{Job, JobKind, JobState, Jobs, Step};
 pub use links::{LinkRow, Links};
 pub use rates::{KeptRates, RateDay, Rates};
+pub use reports::{ATTRIBUTED, Asked, Day, Dimension, Folded, Measures, Reports, Total, UNATTRIBUTED};
 
 /// Milliseconds since 1970 UTC.
 pub type Millis = i64;
@@ -38,8 +40,8 @@ pub enum StoreError {
 }
 
 /// Everything the server keeps.
-pub trait Store: Sites + Inbox + Books + Jobs + Links + Rates + Operators + Send + Sync {}
-impl<T: Sites + Inbox + Books + Jobs + Links + Rates + Operators + Send + Sync> Store for T {}
+pub trait Store: Sites + Inbox + Books + Jobs + Links + Rates + Reports + Operators + Send + Sync {}
+impl<T: Sites + Inbox + Books + Jobs + Links + Rates + Reports + Operators + Send + Sync> Store for T {}
 
 /// The store as handlers hold it.
 pub type SharedStore = Arc<dyn Store>;

@@ -11,6 +11,7 @@ mod demo;
 mod events;
 mod postbacks;
 mod rates;
+mod report;
 mod scan;
 mod server;
 mod settings;

@@ -22,6 +22,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("migrations/0003_cookies.sql")),
         M::up(include_str!("migrations/0004_books.sql")),
         M::up(include_str!("migrations/0005_rates.sql")),
+        M::up(include_str!("migrations/0006_reports.sql")),
     ])
 }
 

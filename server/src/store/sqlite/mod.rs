@@ -15,6 +15,7 @@ mod joins;
 mod links;
 mod operators;
 mod rates;
+mod reports;
 mod rereading;
 mod rows;
 mod sites;
