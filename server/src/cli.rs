@@ -20,6 +20,7 @@ const EXAMPLES: &str = "Examples:
   tagwerk site list --data-dir /var/lib/tagwerk
   tagwerk token --data-dir /var/lib/tagwerk
   tagwerk rates import eurofxref-hist.csv --data-dir /var/lib/tagwerk
+  tagwerk backup --data-dir /var/lib/tagwerk /backups/2026-11-22
 
 Every setting stands in server.default.toml with its default; a file given with --config holds those that differ.
 Settings are read from the defaults, then the file, then the environment (TAGWERK_LISTEN, TAGWERK_DATA_DIR,
@@ -53,6 +54,16 @@ pub enum Command {
         /// Make a link that signs in to the dashboard once, within a day, and leave the token as it is
         #[arg(long)]
         link: bool,
+        /// Where and how.
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Copy the database and its key into a new folder, while the server runs
+    #[command(after_help = "Example:\n  tagwerk backup --data-dir /var/lib/tagwerk /backups/2026-11-22
+To restore, copy both files into an empty folder and start `tagwerk serve --data-dir` there. docs/operating.md tells more.")]
+    Backup {
+        /// The folder to make; it must not be there yet
+        folder: PathBuf,
         /// Where and how.
         #[command(flatten)]
         options: Options,

@@ -1,7 +1,7 @@
 //! What the binary can be asked to do, one file for each command, and what all of them need: configuration, log, groups, vault, store.
 
 use anyhow::{Context, Result, anyhow};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tagwerk_server::cli::{Options, unknown_variables};
 use tagwerk_server::config::Config;
@@ -10,6 +10,7 @@ use tagwerk_server::store::sqlite::{self, Sqlite};
 use tagwerk_server::vault::Vault;
 use tracing_subscriber::EnvFilter;
 
+pub(crate) mod backup;
 pub(crate) mod rates;
 pub(crate) mod serve;
 pub(crate) mod site;
@@ -23,7 +24,8 @@ struct Parts {
     store: Arc<Sqlite>,
 }
 
-fn open(options: &Options) -> Result<Parts> {
+/// The configuration, with the log started that it asks for.
+fn configured(options: &Options) -> Result<Config> {
     let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let overrides = options.overrides(environment).map_err(|problem| anyhow!(problem))?;
     let file = options.config.clone().or_else(|| environment("TAGWERK_CONFIG").map(Into::into));
@@ -32,9 +34,14 @@ fn open(options: &Options) -> Result<Parts> {
     for (name, nearest) in unknown_variables(std::env::vars().map(|(name, _)| name)) {
         tracing::warn!(name, nearest, "an environment variable that is not known");
     }
+    Ok(config)
+}
+
+fn open(options: &Options) -> Result<Parts> {
+    let config = configured(options)?;
     let own = (!config.groups_dir.as_os_str().is_empty()).then_some(config.groups_dir.as_path());
     let groups = Groups::load(own).map_err(|problem| anyhow!(problem))?;
-    let database = config.data_dir.join("tagwerk.db");
+    let database = database_in(&config.data_dir);
     let vault = make_private(&config.data_dir)
         .with_context(|| format!("the data directory {} cannot be made", config.data_dir.display()))
         .and_then(|()| Ok(Vault::open(&config.data_dir, database.exists())?))?;
@@ -50,6 +57,11 @@ fn open(options: &Options) -> Result<Parts> {
         },
     )?;
     Ok(Parts { groups, vault, store: Arc::new(store), config })
+}
+
+/// The database of a data directory.
+fn database_in(folder: &Path) -> PathBuf {
+    folder.join("tagwerk.db")
 }
 
 /// Makes the data directory for nobody else to read; one that is there stays as its owner made it.

@@ -9,7 +9,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const NONCE: usize = 24;
 const KEY_FILE: &str = "secret.key";
@@ -70,6 +70,22 @@ impl Vault {
         };
         let key = unhex(text.trim()).ok_or(VaultError::BadKey(file))?;
         Ok(Self(XChaCha20Poly1305::new(&key.into())))
+    }
+
+    /// Copies the key of a data directory into another folder, for nobody else to read.
+    ///
+    /// # Errors
+    /// The key cannot be read or is none, or the copy is there already or cannot be written.
+    pub fn copy_key(data_dir: &Path, folder: &Path) -> Result<PathBuf, VaultError> {
+        let (from, to) = (data_dir.join(KEY_FILE), folder.join(KEY_FILE));
+        let told = |path: &Path| {
+            let file = path.display().to_string();
+            move |source| VaultError::KeyFile { file, source }
+        };
+        let text = std::fs::read_to_string(&from).map_err(told(&from))?;
+        unhex(text.trim()).ok_or_else(|| VaultError::BadKey(from.display().to_string()))?;
+        make_private(&to, &text).map_err(told(&to))?;
+        Ok(to)
     }
 
     /// Seals `plain` for `place`.

@@ -18,7 +18,7 @@ use tagwerk_server::jobs::{self, Bell};
 use tagwerk_server::outgoing::Outgoing;
 use tagwerk_server::rates::fetch::{Attempts, Fetcher};
 use tagwerk_server::reconcile::client::NetworkApis;
-use tagwerk_server::store::{Operators, Store};
+use tagwerk_server::store::Store;
 use tagwerk_server::vault::random;
 use tokio::net::TcpListener;
 

@@ -91,6 +91,16 @@ pub(super) fn reading(path: &Path) -> SqliteConnectionManager {
     })
 }
 
+/// Opens a connection that reads everything to copy it.
+pub(super) fn reading_to_copy(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    // A first read tells at once whether the file can be read at all.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

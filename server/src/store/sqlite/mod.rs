@@ -4,6 +4,7 @@
 //! cannot be made durable (disk full, read-only, size limit) is `Unavailable`, and writing goes on by itself when there is room again.
 
 mod attributions;
+mod backup;
 mod books;
 mod carriers;
 mod connection;
@@ -20,6 +21,8 @@ mod rereading;
 mod rows;
 mod sites;
 mod writer;
+
+pub use backup::{CopyError, copy};
 
 use crate::store::StoreError;
 use failure::{Because, Failure};
