@@ -4,7 +4,7 @@
 use super::Trouble;
 use crate::app::{App, row_id, row_id_at};
 use crate::reading::{Corrections, RawRequest, Refusal};
-use crate::reconcile::client::Door;
+use crate::reconcile::client::{Door, Tries};
 use crate::reconcile::{self, Sale, Unanswered};
 use crate::settings::{self, SiteSettings};
 use crate::store::{Channel, Job, JobKind, JobState, Millis, ReceivedPostback, Said, Site, Step, StoreError};
@@ -152,7 +152,8 @@ pub async fn step(app: &App, job: &Job) -> Result<Step, Trouble> {
         }
         Err(Failure::Trouble(trouble)) => Err(trouble),
         Err(Failure::Unanswered(why)) => {
-            let trouble = again(why, app.networks.unanswered(&job.id));
+            let tries = app.networks.unanswered(&job.id, &why);
+            let trouble = again(why, tries);
             if matches!(trouble, Trouble::Never(_)) {
                 app.networks.answered(&job.id);
             }
@@ -193,13 +194,13 @@ fn never(error: &dyn std::error::Error) -> Trouble {
     Trouble::Never(error.to_string())
 }
 
-/// What to do about a question that has found no answer so many times in a row.
-fn again(why: Unanswered, times: u32) -> Trouble {
-    let doubled = FIRST_WAIT.saturating_mul(1 << times.saturating_sub(1).min(16)).min(LONGEST_WAIT);
+/// What to do about a question that has found no answer.
+fn again(why: Unanswered, tries: Tries) -> Trouble {
+    let doubled = FIRST_WAIT.saturating_mul(1 << tries.all.saturating_sub(1).min(16)).min(LONGEST_WAIT);
     match why {
         Unanswered::WrongKey(why) | Unanswered::Forbidden(why) => Trouble::Never(why),
-        Unanswered::Unreadable(why) if times >= UNREADABLE => Trouble::Never(why),
-        Unanswered::Later(_, why) if times >= ABSENT => Trouble::Never(why),
+        Unanswered::Unreadable(why) if tries.unreadable >= UNREADABLE => Trouble::Never(why),
+        Unanswered::Later(_, why) if tries.all >= ABSENT => Trouble::Never(why),
         Unanswered::Unreadable(why) => Trouble::Later(doubled, why),
         Unanswered::Later(wait, why) => Trouble::Later(wait.unwrap_or(doubled), why),
     }
@@ -373,4 +374,48 @@ fn no_key(group: &str, setup: &str) -> String {
 /// A sale as the request that would have told it.
 fn raw(sale: &Sale) -> RawRequest {
     RawRequest { method: "API".into(), query: sale.query(), ..RawRequest::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn again_after(why: Unanswered, all: u32, unreadable: u32) -> Trouble {
+        again(why, Tries { all, unreadable })
+    }
+
+    #[test]
+    fn an_api_that_is_not_there_is_asked_again_with_longer_and_longer_waits_and_not_for_ever() {
+        let absent = || Unanswered::Later(None, "gone".into());
+        let mut waited = Duration::ZERO;
+        for all in 1..ABSENT {
+            let Trouble::Later(wait, _) = again_after(absent(), all, 0) else { panic!("it stops after {all}") };
+            assert!(wait >= FIRST_WAIT && wait <= LONGEST_WAIT, "{wait:?}");
+            waited += wait;
+        }
+        assert!(waited > Duration::from_secs(20 * 60 * 60) && waited < Duration::from_secs(30 * 60 * 60), "{waited:?}");
+        assert!(matches!(again_after(absent(), ABSENT, 0), Trouble::Never(_)));
+    }
+
+    #[test]
+    fn a_wait_that_the_api_asks_for_is_kept() {
+        let wait = Duration::from_secs(17);
+        let again = again_after(Unanswered::Later(Some(wait), "slow down".into()), 1, 0);
+        assert!(matches!(again, Trouble::Later(found, _) if found == wait), "{again:?}");
+    }
+
+    #[test]
+    fn what_does_not_read_is_asked_for_three_times_whatever_else_went_wrong() {
+        let unreadable = || Unanswered::Unreadable("<html>".into());
+        assert!(matches!(again_after(unreadable(), 9, 1), Trouble::Later(..)));
+        assert!(matches!(again_after(unreadable(), 9, 2), Trouble::Later(..)));
+        assert!(matches!(again_after(unreadable(), 9, 3), Trouble::Never(_)));
+    }
+
+    #[test]
+    fn what_only_the_operator_can_mend_is_not_asked_again() {
+        for why in [Unanswered::WrongKey("key".into()), Unanswered::Forbidden("there".into())] {
+            assert!(matches!(again_after(why, 1, 0), Trouble::Never(_)));
+        }
+    }
 }

@@ -34,6 +34,15 @@ pub struct Door<'a> {
     pub key: &'a str,
 }
 
+/// How many times there was no answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tries {
+    /// In all.
+    pub all: u32,
+    /// Because it did not read.
+    pub unreadable: u32,
+}
+
 /// Asks the networks' APIs.
 #[derive(Debug)]
 pub struct NetworkApis {
@@ -42,8 +51,8 @@ pub struct NetworkApis {
     limits: BTreeMap<String, DefaultDirectRateLimiter>,
     /// Until when each API wants to be left alone, by group.
     quiet: Mutex<BTreeMap<String, Instant>>,
-    /// How many times in a row a job has found no answer.
-    tries: Mutex<BTreeMap<String, u32>>,
+    /// How many times a job has found no answer since its last step, and how many of those did not read.
+    tries: Mutex<BTreeMap<String, Tries>>,
 }
 
 impl NetworkApis {
@@ -100,12 +109,15 @@ impl NetworkApis {
         left
     }
 
-    /// A job has found no answer; how many times in a row that is.
-    pub fn unanswered(&self, job_id: &str) -> u32 {
+    /// A job has found no answer; how many times that is since its last step.
+    pub fn unanswered(&self, job_id: &str, why: &Unanswered) -> Tries {
         let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
-        let times = tries.entry(job_id.to_owned()).or_default();
-        *times = times.saturating_add(1);
-        *times
+        let tries = tries.entry(job_id.to_owned()).or_default();
+        tries.all = tries.all.saturating_add(1);
+        if matches!(why, Unanswered::Unreadable(_)) {
+            tries.unreadable = tries.unreadable.saturating_add(1);
+        }
+        *tries
     }
 
     /// A job has found its answer.

@@ -67,10 +67,15 @@ impl Server {
     }
 
     /// Stops it and starts it again on the same data.
-    pub(crate) fn restarted(mut self) -> Self {
+    pub(crate) fn restarted(self) -> Self {
+        self.restarted_with("")
+    }
+
+    /// As [`Self::restarted`], with this configuration file.
+    pub(crate) fn restarted_with(mut self, config: &str) -> Self {
         self.stop();
         let data = std::mem::replace(&mut self.data, tempfile::tempdir().expect("a folder"));
-        Self::run(data, self.site_id.clone(), self.tracking_id.clone(), &[], "")
+        Self::run(data, self.site_id.clone(), self.tracking_id.clone(), &[], config)
     }
 
     fn run(data: TempDir, site_id: String, tracking_id: String, arguments: &[&str], config: &str) -> Self {

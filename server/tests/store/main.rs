@@ -81,6 +81,7 @@ macro_rules! conformance {
             a_version_that_leaves_the_transaction_gives_the_money_back,
             another_group_site_or_test_takes_no_money_away,
             a_transaction_under_a_crowd_of_types_counts_once,
+            what_is_booked_is_known_by_its_transaction_and_by_its_identity,
         ]);
         conformance!($open, repeats: [
             the_one_sent_first_counts_unless_the_site_says_otherwise,

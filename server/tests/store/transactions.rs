@@ -1,7 +1,7 @@
 //! One transaction's money counts once, however many types it arrives under and in whatever order.
 
 use crate::given::{amount, book, books, orders, refund, sale, site};
-use tagwerk_protocol::conversion::Conversion;
+use tagwerk_protocol::conversion::{Conversion, TransactionType};
 use tagwerk_protocol::money::Amount;
 use tagwerk_server::store::{ConversionRow, SharedStore};
 use tokio::task::JoinSet;
@@ -177,4 +177,22 @@ pub(crate) async fn a_transaction_under_a_crowd_of_types_counts_once(store: Shar
         ("network/t/refund", Some("-4.00".to_owned()), Some("network/t/payment")),
     ];
     assert_eq!(carrying, expected);
+}
+
+pub(crate) async fn what_is_booked_is_known_by_its_transaction_and_by_its_identity(store: SharedStore) {
+    let (site_id, other) = (site(&store).await, site(&store).await);
+    let test = Conversion { identity: "test/t3".into(), is_test: true, ..sale("t3", None) };
+    let booked = [sale("t1", None), under("upsell", "Purchase", sale("t1", None)), refund("t2", None, "-4.00"), test];
+    for conversion in &booked {
+        book(&store, &site_id, conversion).await;
+    }
+    let ids: Vec<String> = ["t1", "t2", "t3", "t4"].into_iter().map(str::to_owned).collect();
+    let known = store.booked_transactions(&site_id, "network", &ids).await.expect("read");
+    let expected = [("t1".to_owned(), TransactionType::Payment), ("t2".to_owned(), TransactionType::Refund)];
+    assert_eq!(known, expected);
+    assert_eq!(store.booked_transactions(&site_id, "another", &ids).await.expect("read"), []);
+    assert_eq!(store.booked_transactions(&other, "network", &ids).await.expect("read"), []);
+    let identities = ["test/t3".to_owned(), "test/t4".to_owned()];
+    assert_eq!(store.booked_identities(&site_id, &identities).await.expect("read"), ["test/t3"]);
+    assert_eq!(store.booked_identities(&other, &identities).await.expect("read"), Vec::<String>::new());
 }
