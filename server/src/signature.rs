@@ -21,7 +21,7 @@ pub enum SignatureError {
 /// Holds the fields of a form to the signature among them (in one of `signed_by`, compared ignoring case), in constant time.
 ///
 /// # Errors
-/// See [`SignatureError`]. An empty passphrase signs nothing.
+/// See [`SignatureError`]. An empty passphrase signs nothing, and neither does a form without values.
 pub fn check(
     scheme: SignatureScheme,
     fields: &[(String, String)],
@@ -47,7 +47,9 @@ pub fn check(
     for digest in &digests {
         fits |= digest.as_bytes().ct_eq(given.as_bytes());
     }
-    if !passphrase.is_empty() && bool::from(fits) { Ok(()) } else { Err(SignatureError::Wrong) }
+    // Nobody needs a passphrase for the digest of nothing.
+    let says_something = signed.iter().any(|(_, value)| !value.is_empty());
+    if says_something && !passphrase.is_empty() && bool::from(fits) { Ok(()) } else { Err(SignatureError::Wrong) }
 }
 
 /// SHA-512, in upper-case hexadecimal, over `name=value` and the passphrase for each field that is not empty, sorted by the bytes of
@@ -117,6 +119,16 @@ mod tests {
         assert_eq!(fits(&ORDER, "", PUBLISHED), Err(SignatureError::Missing));
         let unsigned = sorted_pairs_sha512(&ORDER, "", str::to_owned);
         assert_eq!(fits(&ORDER, &unsigned, ""), Err(SignatureError::Wrong));
+    }
+
+    #[test]
+    fn a_form_that_says_nothing_is_never_authentic() {
+        let nothing: [&[(&str, &str)]; 2] = [&[], &[("event", "")]];
+        for pairs in nothing {
+            let known_to_all = sorted_pairs_sha512(pairs, PUBLISHED, str::to_owned);
+            assert_eq!(known_to_all, sorted_pairs_sha512(&[], "", str::to_owned));
+            assert_eq!(fits(pairs, &known_to_all, PUBLISHED), Err(SignatureError::Wrong));
+        }
     }
 
     proptest! {
