@@ -150,7 +150,7 @@ fn by_hand<'a>(column: &str, choices: &'a Choices) -> Option<&'a str> {
     said.find(|(name, _)| plain_name(name) == plain_name(column)).map(|(_, ours)| ours.as_str())
 }
 
-/// The tool that was named, or the one that names the most of what the group itself does not.
+/// The tool that was named, or the one that names the most columns, of those that name one the group itself does not.
 fn tool<'a>(
     header: &[String],
     postback: &Postback,
@@ -161,13 +161,13 @@ fn tool<'a>(
         let names = || imports.tool.iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>().join(", ");
         return imports.get(name).map(Some).ok_or_else(|| format!("format must be auto or one of {}", names()));
     }
-    let known = |tool: &Tool| {
-        let others = header.iter().filter(|column| of_group(column, postback).is_none());
-        others.filter(|column| tool.meaning(column).is_some()).count()
-    };
-    let counted = imports.tool.iter().map(|tool| (known(tool), tool)).filter(|(known, _)| *known >= ENOUGH);
+    let counted = imports.tool.iter().filter_map(|tool| {
+        let known = header.iter().filter(|column| tool.meaning(column).is_some());
+        let says_more = known.clone().any(|column| of_group(column, postback).is_none());
+        Some((known.count(), tool)).filter(|(known, _)| says_more && *known >= ENOUGH)
+    });
     // The first of those that know as many.
-    let best = counted.fold(None, |best: Option<(usize, &Tool)>, one| match best {
+    let best = counted.fold(None, |best: Option<(usize, &'a Tool)>, one| match best {
         Some(best) if best.0 >= one.0 => Some(best),
         _ => Some(one),
     });
