@@ -208,20 +208,26 @@ async fn what_cannot_be_read_is_told_and_the_rest_is_booked() {
 }
 
 #[tokio::test]
-async fn it_goes_on_after_a_restart_where_it_stopped() {
-    let (server, api) = started().await;
-    for number in 0..4 {
+async fn killed_at_any_page_it_ends_as_if_it_had_not_been() {
+    let (mut server, api) = started().await;
+    for number in 0..6 {
         api.sell(&format!("t-{number}"), &format!("O{number}"), json!({ "click_id": "somebody-elses" }));
     }
-    api.then([None, Some(Mishap::Held)]);
+    let held = Some(Mishap::Held);
+    api.then([held, None, held, None, held]);
     let job = server.begun(1, 0).await;
-    api.asked(2).await;
-    let server = server.restarted_with(PRIVATE);
+    for asked in [1, 3, 5] {
+        api.asked(asked).await;
+        server = server.killed_with(PRIVATE);
+    }
     let job = server.ended(&job).await;
-    assert_eq!(job["counts"], json!({ "listed": 4, "unattributed": 4 }));
-    let pages: Vec<bool> = api.heard().iter().map(|asked| asked.contains("page_no=2")).collect();
-    assert_eq!(pages, [false, true, true]);
-    assert_eq!(server.list("postbacks").await.len(), 4);
+    assert_eq!((&job["state"], &job["counts"]), (&json!("done"), &json!({ "listed": 6, "unattributed": 6 })));
+    let page =
+        |asked: &String| asked.split("page_no=").nth(1).and_then(|rest| rest.split('&').next()).map(str::to_owned);
+    let pages: Vec<String> = api.heard().iter().filter_map(page).collect();
+    assert_eq!(pages, ["1", "1", "2", "2", "3", "3"]);
+    assert_eq!(server.list("postbacks").await.len(), 6);
+    assert_eq!(server.list("conversions").await.len(), 6);
 }
 
 #[tokio::test]

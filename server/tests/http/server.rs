@@ -74,6 +74,17 @@ impl Server {
     /// As [`Self::restarted`], with this configuration file.
     pub(crate) fn restarted_with(mut self, config: &str) -> Self {
         self.stop();
+        self.started_again(config)
+    }
+
+    /// Kills it, at whatever it is doing, and starts it again on the same data.
+    pub(crate) fn killed_with(mut self, config: &str) -> Self {
+        self.child.kill().expect("it is there");
+        self.child.wait().expect("it ends");
+        self.started_again(config)
+    }
+
+    fn started_again(mut self, config: &str) -> Self {
         let data = std::mem::replace(&mut self.data, tempfile::tempdir().expect("a folder"));
         Self::run(data, self.site_id.clone(), self.tracking_id.clone(), &[], config)
     }
