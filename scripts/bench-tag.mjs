@@ -32,7 +32,7 @@ const peersStep = {
 
 /** Our server on an empty folder; the tag in it is the one that visitors get, settings and all. */
 async function startServer(data) {
-  const env = { ...process.env, TAGWERK_LISTEN: '127.0.0.1:0', TAGWERK_DATA_DIR: data, TAGWERK_PUBLIC_URL: 'http://t.example', TAGWERK_LOG: 'error', TAGWERK_ADMIN_TOKEN: 'bench-token-of-this-run-only' };
+  const env = { ...process.env, TAGWERK_LISTEN: '127.0.0.1:0', TAGWERK_DATA_DIR: data, TAGWERK_PUBLIC_URL: 'http://t.example', TAGWERK_LOG: 'error', TAGWERK_RATES: '0', TAGWERK_ADMIN_TOKEN: 'bench-token-of-this-run-only' };
   const binary = join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'debug', 'tagwerk');
   const site = await lineOf(spawn(binary, ['site', 'add', '--name', 'bench', '--origin', SHOP], { env, stdio: ['ignore', 'pipe', 'inherit'] }), /^site_id=(\S+)$/);
   const child = spawn(binary, ['serve'], { env, stdio: ['ignore', 'pipe', 'inherit'] });

@@ -13,7 +13,7 @@ const TOKEN = 'token-of-the-tests';
 /** Starts `tagwerk serve --demo`, with more in its environment or a configuration of its own; answers what a test needs of it. */
 export async function startServer(more = {}, config = '') {
   const data = mkdtempSync(join(tmpdir(), 'tagwerk-'));
-  const env = { TAGWERK_LISTEN: '127.0.0.1:0', TAGWERK_DATA_DIR: data, TAGWERK_ADMIN_TOKEN: TOKEN, TAGWERK_LOG: 'error', ...more };
+  const env = { TAGWERK_LISTEN: '127.0.0.1:0', TAGWERK_DATA_DIR: data, TAGWERK_ADMIN_TOKEN: TOKEN, TAGWERK_LOG: 'error', TAGWERK_RATES: '0', ...more };
   if (config) {
     env.TAGWERK_CONFIG = join(data, 'tagwerk.toml');
     writeFileSync(env.TAGWERK_CONFIG, config);
