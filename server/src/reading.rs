@@ -190,7 +190,8 @@ fn corrected(mut pairs: Vec<(String, String)>, corrections: &Corrections) -> Vec
 /// A pixel stands in pages, where anybody can read and call it: it says that something happened, and nothing about money.
 fn without_money(mut conversion: Conversion) -> Result<Conversion, Refusal> {
     let moves_money = [conversion_type::PURCHASE, conversion_type::REFUND, conversion_type::CHARGEBACK];
-    if conversion.type_sent.is_none() || !conversion.assumed || moves_money.contains(&conversion.kind.as_str()) {
+    let is_money = moves_money.iter().any(|word| word.eq_ignore_ascii_case(&conversion.kind));
+    if conversion.type_sent.is_none() || !conversion.assumed || is_money {
         return Err(Refusal::NotUnderstood(format!(
             "a pixel says type=, and one that moves no money: not {}",
             moves_money.join(", ")
@@ -200,9 +201,11 @@ fn without_money(mut conversion: Conversion) -> Result<Conversion, Refusal> {
     conversion.amounts = Default::default();
     conversion.currency = None;
     conversion.notes = Vec::new();
-    // A transaction or an order of a sale must not be claimed from outside.
+    // A transaction or an order of a sale must not be claimed from outside, nor the place of what the sender itself will tell.
     conversion.transaction_id = None;
     conversion.order_id = None;
+    conversion.identity = format!("pixel/{}", conversion.identity);
+    conversion.series = conversion.series.map(|series| format!("pixel/{series}"));
     Ok(conversion)
 }
 

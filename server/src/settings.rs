@@ -168,7 +168,8 @@ pub struct GroupSettings {
     pub currency: Option<String>,
     /// Extra hosts to treat as that network's.
     pub hosts: Vec<String>,
-    /// How old a click may be when its sale happens, in days; none lets every click count. Rebills and refunds are exempt.
+    /// How old a click may be when its sale happens, in days; none lets every click count. Refunds are exempt, and so are rebills, with
+    /// every payment that recurs where the network does not say which of them are rebills.
     pub click_expiry_days: Option<u32>,
     /// The key of its API; secret.
     pub api_key: Option<String>,

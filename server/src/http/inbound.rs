@@ -3,14 +3,14 @@
 //! For a known site nothing is lost: what cannot be understood is stored and answered with the reason.
 
 use super::error::Error;
-use super::request::{self, BodyError, address, header_text};
+use super::request::{self, BodyError, address, header_text, network};
 use crate::app::{App, SharedApp, row_id};
 use crate::reading::{self, Context, Corrections, Ids, RawRequest, Refusal};
 use crate::settings::SiteSettings;
 use crate::store::{Channel, ReceivedPostback, Site};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Uri, header};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A request as it came in.
 pub struct Call {
@@ -67,9 +67,24 @@ pub async fn take(
     // From here on nothing is waited for but the store: rows are in the order of their receipt.
     let (received_at, id) = (app.now(), row_id());
     let (postback, answer) = received(app, site, &settings, channel, group, &raw, id, received_at)?;
+    // Who may not send can fill no disk: past the bound it is told so, and nothing is kept.
+    if matches!(answer, Err(Refusal::Forbidden(_))) {
+        within_bounds(app, &site.site_id, source_ip)?;
+    }
     let outcome = app.store.receive_postback(&site.site_id, postback).await?;
     metrics::counter!("tagwerk_postbacks_total", "state" => outcome.state.as_str()).increment(1);
     Ok(answer)
+}
+
+/// Counts a call that anybody could have made, as events are counted.
+///
+/// # Errors
+/// There were too many from this address.
+pub(super) fn within_bounds(app: &App, site_id: &str, source: IpAddr) -> Result<(), Error> {
+    let limit = app.config.limits.events_per_minute;
+    app.event_limiter.check_key(&(site_id.to_owned(), network(source))).map_err(|_| {
+        Error::TooMany(format!("more than {limit} calls a minute from one address (limits.events_per_minute)"))
+    })
 }
 
 /// A raw request as the store takes it, and what to tell its sender.

@@ -3,7 +3,7 @@
 
 use super::collect::site;
 use super::error::Error;
-use super::inbound::{Call, take};
+use super::inbound::{Call, take, within_bounds};
 use super::request::address;
 use crate::app::SharedApp;
 use crate::store::Channel;
@@ -38,10 +38,7 @@ pub async fn receive(
         return Err(Error::Method("a pixel is loaded by GET; postbacks with money go to the secret tracking id".into()));
     }
     // The public id is known to everybody, so what it may store is bounded as events are.
-    let source = address(&app, peer, &headers);
-    if app.event_limiter.check_key(&(of_pixel.site_id.clone(), source)).is_err() {
-        return Err(Error::TooMany("too many calls from this address; slow down".into()));
-    }
+    within_bounds(&app, &of_pixel.site_id, address(&app, peer, &headers))?;
     take(&app, &of_pixel, Channel::Pixel, "", Call { peer, method, uri, headers, body }).await??;
     let fresh = [(header::CONTENT_TYPE, "image/gif"), (header::CACHE_CONTROL, "no-store, max-age=0"), (header::PRAGMA, "no-cache")];
     Ok((fresh, GIF.as_slice()).into_response())

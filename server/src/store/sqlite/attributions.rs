@@ -21,7 +21,8 @@ pub(super) struct Case<'a> {
     pub(super) sent_at: Option<Millis>,
     pub(super) received_at: Millis,
     pub(super) past: bool,
-    /// How old its click may be, in days; nothing for rebills and what takes money back, which belong to the sale's click.
+    /// How old its click may be, in days; nothing for rebills and what takes money back, which belong to the sale's click, nor for
+    /// payments that recur where nobody says which of them are rebills.
     pub(super) click_expiry_days: Option<u32>,
 }
 
@@ -35,13 +36,13 @@ impl<'a> Case<'a> {
             past: conversion.past,
             click_expiry_days: conversion
                 .click_expiry_days
-                .filter(|_| expires(conversion.transaction_type, conversion.rebill)),
+                .filter(|_| expires(conversion.transaction_type, conversion.rebill, conversion.recurring)),
         }
     }
 }
 
-fn expires(what: TransactionType, rebill: Option<bool>) -> bool {
-    what == TransactionType::Payment && rebill != Some(true)
+fn expires(what: TransactionType, rebill: Option<bool>, recurring: bool) -> bool {
+    what == TransactionType::Payment && !rebill.unwrap_or(recurring)
 }
 
 /// Judges by what is known now.
@@ -95,7 +96,8 @@ pub(super) fn click_reported(connection: &Connection, site_id: &str, click_id: &
     )
 }
 
-const WAITING: &str = "SELECT id, sub_id, is_test, sent_at, received_at, notes, past, click_expiry_days, transaction_type, rebill
+const WAITING: &str = "SELECT id, sub_id, is_test, sent_at, received_at, notes, past, click_expiry_days, transaction_type, rebill,
+                              recurring
                        FROM conversions WHERE site_id = ?1";
 
 /// A conversion that waited for a visit or a click.
@@ -111,7 +113,7 @@ struct Waiting {
 }
 
 fn waiting(row: &Row<'_>) -> Result<Waiting, Failure> {
-    let may_expire = expires(transaction_type(row)?, row.get("rebill")?);
+    let may_expire = expires(transaction_type(row)?, row.get("rebill")?, row.get("recurring")?);
     Ok(Waiting {
         id: row.get("id")?,
         sub_id: row.get("sub_id")?,
