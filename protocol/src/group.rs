@@ -56,6 +56,10 @@ pub struct Postback {
     /// Where the operator enters the postback URL, in words.
     #[serde(default)]
     pub setup: String,
+    /// Where a vendor enters it, where that is elsewhere.
+    pub vendor_setup: Option<String>,
+    /// The image in pages, where it says what happened without money.
+    pub pixel: Option<PixelUrl>,
     /// The macros of an affiliate's postback URL, each sent under its own name.
     #[serde(default)]
     pub affiliate_macros: Vec<String>,
@@ -94,6 +98,18 @@ pub struct Postback {
     /// Parameters that tell about a person.
     #[serde(default)]
     pub personal: Vec<String>,
+}
+
+/// An image that a network's order form loads.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PixelUrl {
+    /// Where the operator enters its address, in words.
+    pub setup: String,
+    /// What the network replaces with the click id.
+    pub click_id: String,
+    /// The type of what happens there.
+    pub kind: String,
 }
 
 /// Parameter names of what every network tells.

@@ -130,7 +130,15 @@ pub fn row_id_at(received_at: Millis) -> String {
 pub fn new_site(name: &str, change: Value, tables: Tables<'_>, vault: &Vault) -> Result<Site, SettingsError> {
     let site_id = identifier::<12>()?;
     let settings = settings::patch(&site_id, &json!({ "name": name }), change, tables, vault)?;
-    Ok(Site { site_id, tracking_id: identifier::<24>()?, created_at: now(), settings })
+    Ok(Site { site_id, tracking_id: new_tracking_id()?, created_at: now(), settings })
+}
+
+/// A new secret tracking id.
+///
+/// # Errors
+/// The system gives no randomness.
+pub fn new_tracking_id() -> Result<String, VaultError> {
+    identifier::<24>()
 }
 
 /// Characters `[A-Za-z0-9]`, unbiased.

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::rotation::GRACE_HOURS;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use toml::{Table, Value};
@@ -18,6 +19,7 @@ const EXAMPLES: &str = "Examples:
   tagwerk serve --listen 0.0.0.0:8080 --public-url https://t.example.com --data-dir /var/lib/tagwerk
   tagwerk site add --name 'My blog' --origin https://blog.example --data-dir /var/lib/tagwerk
   tagwerk site list --data-dir /var/lib/tagwerk
+  tagwerk site rotate --site-id AbCdEfGhIjKl --data-dir /var/lib/tagwerk
   tagwerk token --data-dir /var/lib/tagwerk
   tagwerk rates import eurofxref-hist.csv --data-dir /var/lib/tagwerk
   tagwerk backup --data-dir /var/lib/tagwerk /backups/2026-11-22
@@ -40,7 +42,7 @@ pub enum Command {
         #[command(flatten)]
         options: Options,
     },
-    /// Add sites, or list them
+    /// Add sites, list them, or give one a new tracking id
     #[command(subcommand)]
     Site(SiteCommand),
     /// Supply currency rates by hand, or list them
@@ -83,6 +85,21 @@ pub enum SiteCommand {
         /// every origin, without cookies
         #[arg(long = "origin")]
         origins: Vec<String>,
+        /// Where and how.
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Give a site a new secret tracking id; the one before goes on for a while
+    #[command(after_help = "Examples:
+  tagwerk site rotate --site-id AbCdEfGhIjKl
+  tagwerk site rotate --site-id AbCdEfGhIjKl --grace-hours 0")]
+    Rotate {
+        /// Its public id
+        #[arg(long)]
+        site_id: String,
+        /// For how many hours postback URLs with the id before still work; 0 ends them at once
+        #[arg(long, default_value_t = GRACE_HOURS)]
+        grace_hours: u32,
         /// Where and how.
         #[command(flatten)]
         options: Options,

@@ -11,6 +11,9 @@ async fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Serve { options } => command::serve::serve(&options).await,
         Command::Site(SiteCommand::Add { name, origins, options }) => command::site::add(&name, &origins, &options).await,
+        Command::Site(SiteCommand::Rotate { site_id, grace_hours, options }) => {
+            command::site::rotate(&site_id, grace_hours, &options).await
+        }
         Command::Site(SiteCommand::List { options }) => command::site::list(&options).await,
         Command::Rates(RatesCommand::Import { file, options }) => command::rates::import(&file, &options).await,
         Command::Rates(RatesCommand::List { day, options }) => command::rates::list(day, &options).await,

@@ -9,6 +9,7 @@ use crate::app::SharedApp;
 use axum::Router;
 use axum::routing::{get, post};
 
+mod addresses;
 mod jobs;
 mod lists;
 mod rates;
@@ -23,6 +24,8 @@ pub fn routes() -> Router<SharedApp> {
         .route("/sites", get(settings::sites))
         .route("/sites/{site_id}/settings", get(settings::settings).patch(settings::patch_settings))
         .route("/sites/{site_id}/report", get(report::show))
+        .route("/sites/{site_id}/postback_urls", get(addresses::postback_urls))
+        .route("/sites/{site_id}/tracking_id/rotate", post(addresses::rotate))
         .route("/sites/{site_id}/visits", get(lists::visits))
         .route("/sites/{site_id}/clicks", get(lists::clicks))
         .route("/sites/{site_id}/events", get(lists::events))

@@ -37,7 +37,7 @@ pub(super) async fn site(app: &SharedApp, method: &Method, tracking_id: &str) ->
     if method == Method::HEAD {
         return Err(Error::Method("HEAD is not known here; postbacks come by GET or POST".into()));
     }
-    let site = app.store.site_by_tracking_id(tracking_id).await?;
+    let site = app.store.site_by_tracking_id(tracking_id, app.now()).await?;
     site.ok_or_else(|| Error::NotFound("unknown tracking id; copy the postback URL from the dashboard again".into()))
 }
 

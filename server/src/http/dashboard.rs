@@ -1,5 +1,6 @@
 //! The dashboard: a site's set-up and what came in, rendered on the server for the signed-in operator.
 
+mod addresses;
 mod came_from;
 mod incoming;
 pub(crate) mod page;
@@ -35,6 +36,8 @@ pub fn routes() -> Router<SharedApp> {
         .route("/", get(first_site))
         .route("/sites/{site_id}", get(site))
         .route("/sites/{site_id}/value", post(choose_value))
+        .route("/sites/{site_id}/passphrase", post(addresses::choose_passphrase))
+        .route("/sites/{site_id}/rotate", post(addresses::rotate))
         .route("/sites/{site_id}/{list}", get(older))
         .merge(page::routes())
 }
@@ -67,12 +70,19 @@ struct Dashboard {
     head: Head,
     set_up: SetUp,
     started: bool,
-    saved: bool,
+    saved: Option<String>,
     latest: Latest,
     conversions: Part<ConversionEntry>,
     clicks: Part<ClickEntry>,
     visits: Part<VisitEntry>,
     postbacks: Part<PostbackEntry>,
+}
+
+impl Dashboard {
+    /// Whether this was saved just now.
+    fn said(&self, what: &str) -> bool {
+        self.saved.as_deref() == Some(what)
+    }
 }
 
 #[derive(Template)]
@@ -143,12 +153,13 @@ async fn site(
         set_up: setup::set_up(
             &app.public_url,
             &app.config.script_path.replace("{site_id}", &site_id),
-            &site.tracking_id,
+            &site,
+            &settings,
             app.groups.iter(),
-            settings.purchase_value,
+            &addresses::replaced(&app, &site_id).await?,
         ),
         started: latest.visit.is_some() || latest.postback.is_some(),
-        saved: query.saved.is_some(),
+        saved: query.saved,
         latest,
         conversions: with_their_ads(&app, &site_id, conversions).await?,
         clicks: Part::of(clicks, |row| incoming::click(row, &ad_parameters)),

@@ -6,6 +6,7 @@
 //! - [`StoreError`] and [`Error::Broken`]: ours to mend. They are logged with their causes and answered without them.
 
 use crate::app::ChangeError;
+use crate::rotation::RotationError;
 use crate::settings::SettingsError;
 use crate::store::StoreError;
 use crate::vault::VaultError;
@@ -160,6 +161,17 @@ impl From<ChangeError> for Error {
             ChangeError::NoSite => Error::NotFound("there is no such site".into()),
             ChangeError::Settings(error) => error.into(),
             ChangeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RotationError> for Error {
+    fn from(error: RotationError) -> Self {
+        match error {
+            RotationError::NoSite => Error::NotFound(error.to_string()),
+            RotationError::Grace => Error::Refused(error.to_string()),
+            RotationError::Vault(error) => error.into(),
+            RotationError::Store(error) => error.into(),
         }
     }
 }

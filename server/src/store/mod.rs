@@ -15,11 +15,13 @@ mod links;
 mod rates;
 mod reports;
 pub mod sqlite;
+mod tracking_ids;
 
 pub use conversion_row::ConversionRow;
 pub use jobs::{Job, JobKind, JobState, Jobs, Step};
 pub use links::{LinkRow, Links};
 pub use rates::{KeptRates, RateDay, Rates};
+pub use tracking_ids::{ReplacedTrackingId, Rotation};
 pub use reports::{ATTRIBUTED, Asked, Day, Dimension, Folded, Measures, Reports, Total, UNATTRIBUTED};
 
 /// Milliseconds since 1970 UTC.
@@ -68,8 +70,12 @@ pub trait Sites {
     async fn sites(&self) -> Result<Vec<Site>, StoreError>;
     /// The site with this public id.
     async fn site(&self, site_id: &str) -> Result<Option<Site>, StoreError>;
-    /// The site with this secret tracking id.
-    async fn site_by_tracking_id(&self, tracking_id: &str) -> Result<Option<Site>, StoreError>;
+    /// The site with this secret tracking id, or with one that was replaced and has not run out yet.
+    async fn site_by_tracking_id(&self, tracking_id: &str, now: Millis) -> Result<Option<Site>, StoreError>;
+    /// Gives a site a new tracking id; the one before goes on for a while. `false` where there is no such site.
+    async fn rotate_tracking_id(&self, site_id: &str, rotation: Rotation) -> Result<bool, StoreError>;
+    /// The site's replaced tracking ids that still work, the one that runs out last first.
+    async fn replaced_tracking_ids(&self, site_id: &str, now: Millis) -> Result<Vec<ReplacedTrackingId>, StoreError>;
     /// Replaces a site's settings if they are still `before`; `false` where somebody was faster or the site is gone.
     async fn replace_settings(&self, site_id: &str, before: &Value, after: Value) -> Result<bool, StoreError>;
 }

@@ -162,6 +162,10 @@ macro_rules! conformance {
             sites_are_listed_oldest_first,
             a_site_id_is_given_once,
             settings_are_replaced_only_if_nobody_was_faster,
+            a_replaced_tracking_id_works_until_its_time_is_over,
+            each_of_several_replaced_tracking_ids_has_its_own_end,
+            without_grace_the_old_tracking_id_ends_at_once,
+            a_site_s_tracking_ids_are_its_own,
         ]);
         conformance!($open, keys: [
             the_admin_token_is_kept_and_replaced,

@@ -1,7 +1,11 @@
 //! What the operator has to do: paste the tag, give the network its postback URL, choose what a sale is worth. Pure.
 
+use super::when::Moment;
+use crate::postback_urls::{self, UrlKind};
+use crate::settings::SiteSettings;
+use crate::store::{ReplacedTrackingId, Site};
 use tagwerk_protocol::conversion::{Amounts, ValueRule};
-use tagwerk_protocol::group::{Group, Postback};
+use tagwerk_protocol::group::Group;
 use tagwerk_protocol::money::Amount;
 
 /// Lets a page call `tagwerk(...)` before the script has arrived; the shim takes over what it queued.
@@ -16,22 +20,62 @@ pub(super) struct SetUp {
     /// The line that queues calls.
     pub(super) stub: &'static str,
     /// One per group with postbacks.
-    pub(super) postback_urls: Vec<PostbackUrl>,
+    pub(super) networks: Vec<Network>,
+    /// The addresses for trackers and pixels.
+    pub(super) trackers: Vec<Address>,
     /// The rules of value, in the order in which they are offered.
     pub(super) rules: Vec<RuleChoice>,
+    /// Tracking ids that still work beside the one of now: what they begin with, and until when.
+    pub(super) replaced: Vec<(String, Moment)>,
 }
 
-/// A postback URL and where it goes.
+/// A network and the addresses it is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PostbackUrl {
+pub(super) struct Network {
     /// The group's name.
     pub(super) group: String,
     /// What people call the network.
     pub(super) title: String,
+    /// Its addresses: an affiliate's, a vendor's, that of signed notifications.
+    pub(super) addresses: Vec<Address>,
+    /// Whether the passphrase of its signed notifications was entered.
+    pub(super) has_passphrase: bool,
+}
+
+/// An address and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Address {
+    /// What it is for.
+    pub(super) kind: UrlKind,
+    /// What the page calls its element.
+    pub(super) id: String,
     /// The URL with all its macros.
     pub(super) url: String,
     /// Where the operator enters it, step by step.
     pub(super) steps: Vec<String>,
+}
+
+impl Address {
+    fn of(url: postback_urls::PostbackUrl) -> Self {
+        let id = format!("{}-{}", url.kind.as_str(), url.group);
+        Self { kind: url.kind, id, steps: steps(&url.setup, &url.title), url: url.url }
+    }
+
+    /// What it is called.
+    pub(super) fn title(&self) -> &'static str {
+        match self.kind {
+            UrlKind::Affiliate => "Affiliate Postback URL",
+            UrlKind::Vendor => "Vendor Postback URL",
+            UrlKind::Ipn => "IPN URL",
+            UrlKind::Tracker => "Tracker Postback URL",
+            UrlKind::Pixel => "Pixel URL",
+        }
+    }
+
+    /// The word in the API.
+    pub(super) fn word(&self) -> &'static str {
+        self.kind.as_str()
+    }
 }
 
 /// One rule of value, on the published example.
@@ -53,32 +97,38 @@ pub(super) struct RuleChoice {
 pub(super) fn set_up<'a>(
     public_url: &str,
     script_path: &str,
-    tracking_id: &str,
+    site: &Site,
+    settings: &SiteSettings,
     groups: impl IntoIterator<Item = &'a Group>,
-    chosen: ValueRule,
+    replaced: &[ReplacedTrackingId],
 ) -> SetUp {
+    let mut networks: Vec<Network> = Vec::new();
+    let mut trackers = Vec::new();
+    for url in postback_urls::of(public_url, &site.site_id, &site.tracking_id, groups) {
+        if matches!(url.kind, UrlKind::Tracker | UrlKind::Pixel) {
+            trackers.push(Address::of(url));
+            continue;
+        }
+        let group = settings.groups.get(&url.group);
+        match networks.last_mut().filter(|network| network.group == url.group) {
+            Some(network) => network.addresses.push(Address::of(url)),
+            None => networks.push(Network {
+                group: url.group.clone(),
+                title: url.title.clone(),
+                has_passphrase: group.is_some_and(|group| group.ipn_passphrase.is_some()),
+                addresses: vec![Address::of(url)],
+            }),
+        }
+    }
+    let begins = |id: &str| id.get(..4).unwrap_or_default().to_owned();
     SetUp {
         snippet: format!("<script async src=\"{public_url}{script_path}\"></script>"),
         stub: QUEUE_STUB,
-        postback_urls: groups
-            .into_iter()
-            .filter_map(|group| postback_url(public_url, tracking_id, group, group.postback.as_ref()?))
-            .collect(),
-        rules: rules(chosen),
+        networks,
+        trackers,
+        rules: rules(settings.purchase_value),
+        replaced: replaced.iter().map(|old| (begins(&old.tracking_id), Moment::of(old.until))).collect(),
     }
-}
-
-fn postback_url(public_url: &str, tracking_id: &str, group: &Group, postback: &Postback) -> Option<PostbackUrl> {
-    if postback.affiliate_macros.is_empty() {
-        return None;
-    }
-    let query = Postback::query(&postback.affiliate_macros);
-    Some(PostbackUrl {
-        group: group.name.clone(),
-        title: group.title.clone(),
-        url: format!("{public_url}/{tracking_id}/collect/{}?{query}", group.name),
-        steps: steps(&postback.setup, &group.title),
-    })
 }
 
 /// The steps of a path like `Network: Account > Postback > Add`; the network's name before the colon is not a step.
@@ -148,7 +198,15 @@ payment = "payment"
     fn page() -> SetUp {
         let network = Group::parse("network", "network.toml", GROUP).unwrap();
         let other = Group::parse("other", "other.toml", WITHOUT_POSTBACKS).unwrap();
-        set_up("https://t.example", "/abcDEF123456.js", "secret", [&network, &other], ValueRule::Affiliate)
+        let site = Site {
+            site_id: "abcDEF123456".into(),
+            tracking_id: "secret".into(),
+            created_at: 0,
+            settings: serde_json::Value::Null,
+        };
+        let settings = SiteSettings { purchase_value: ValueRule::Affiliate, ..SiteSettings::default() };
+        let replaced = [ReplacedTrackingId { tracking_id: "gone1234".into(), until: 0 }];
+        set_up("https://t.example", "/abcDEF123456.js", &site, &settings, [&network, &other], &replaced)
     }
 
     #[test]
@@ -157,15 +215,24 @@ payment = "payment"
     }
 
     #[test]
-    fn only_groups_with_postbacks_have_a_postback_url_and_it_holds_every_macro() {
-        let urls = page().postback_urls;
-        assert_eq!(urls.len(), 1);
-        assert_eq!(urls[0].url, "https://t.example/secret/collect/network?cid={cid}&amount={amount}");
+    fn only_groups_with_postbacks_are_networks_and_their_urls_hold_every_macro() {
+        let networks = page().networks;
+        assert_eq!(networks.len(), 1);
+        assert!(!networks[0].has_passphrase);
+        let [address] = networks[0].addresses.as_slice() else { panic!("{networks:?}") };
+        assert_eq!(address.url, "https://t.example/secret/collect/network?cid={cid}&amount={amount}");
+        assert_eq!((address.title(), address.word()), ("Affiliate Postback URL", "affiliate"));
+    }
+
+    #[test]
+    fn of_a_replaced_tracking_id_only_the_beginning_is_shown() {
+        let replaced = page().replaced;
+        assert_eq!(replaced[0].0, "gone");
     }
 
     #[test]
     fn the_way_to_the_network_s_form_is_told_in_steps() {
-        assert_eq!(page().postback_urls[0].steps, ["Account", "S2S", "Add new connection"]);
+        assert_eq!(page().networks[0].addresses[0].steps, ["Account", "S2S", "Add new connection"]);
         assert_eq!(steps("Ask your manager", "Net Work"), ["Ask your manager"]);
     }
 

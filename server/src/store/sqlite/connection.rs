@@ -23,6 +23,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("migrations/0004_books.sql")),
         M::up(include_str!("migrations/0005_rates.sql")),
         M::up(include_str!("migrations/0006_reports.sql")),
+        M::up(include_str!("migrations/0007_tracking_ids.sql")),
     ])
 }
 
