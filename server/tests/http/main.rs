@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod addresses;
 mod api;
 mod assets;
 mod bad_input;
@@ -9,13 +10,19 @@ mod cloaks;
 mod dashboard;
 mod demo;
 mod events;
+mod ipn;
+mod ipn_events;
 mod network_api;
+mod pixel;
 mod postbacks;
 mod reconcile;
+mod repeats;
 mod rates;
 mod report;
 mod scan;
 mod server;
 mod settings;
 mod start;
+mod tracker;
+mod types;
 mod visitor;
