@@ -148,6 +148,7 @@ macro_rules! conformance {
             a_visit_that_reports_late_gets_its_share,
             a_conversion_waits_under_no_campaign_until_its_visit_reports,
             a_refund_takes_back_from_whom_its_sale_gave_to_before_or_after_it,
+            what_recurs_is_credited_by_what_came_before_its_click,
             a_version_that_counts_takes_the_place_of_the_one_before,
             tests_and_what_does_not_carry_its_money_count_for_nothing,
             what_has_no_value_is_counted_and_told_apart,

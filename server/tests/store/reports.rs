@@ -125,7 +125,9 @@ impl Lists {
                 (Some(value_of), _) => add(value_of, day, currency, counted(goes_back, WHOLE, value)),
                 (None, None) => add(None, day, currency, counted(goes_back, WHOLE, value)),
                 (None, Some(own)) => {
-                    for credit in self.credits(asked.model, credited.at, value, own) {
+                    let recurs = credited.said.rebill.unwrap_or(credited.said.recurring);
+                    let counted_at = if recurs { began(own) } else { credited.at };
+                    for credit in self.credits(asked.model, counted_at, value, own) {
                         let value_of = of_visit(asked.dimension, self.visits.get(&credit.visit_id));
                         add(value_of, day, currency.clone(), counted(goes_back, credit.count, credit.value));
                     }
@@ -361,6 +363,24 @@ pub(crate) async fn a_refund_takes_back_from_whom_its_sale_gave_to_before_or_aft
     }
 }
 
+pub(crate) async fn what_recurs_is_credited_by_what_came_before_its_click(store: SharedStore) {
+    for (rebill, recurring, credited) in
+        [(Some(true), false, "first"), (None, true, "first"), (Some(false), true, "later"), (None, false, "later")]
+    {
+        let site_id = site(&store).await;
+        let first = arrival(1, Some("anna"), START, Some("first"));
+        let click = clicked(&first);
+        let later = arrival(2, Some("anna"), START + 5 * DAY, Some("later"));
+        send(&store, &site_id, vec![first, click, later]).await;
+        let conversion = Conversion { rebill, recurring, ..sale("t-1", Some(&sub_id(1))) };
+        booked(&store, &site_id, &conversion, START + 30 * DAY).await;
+        fold_all(&store).await;
+        let all = BTreeMap::from([(campaign(credited), (WHOLE, 10_000_000, 0))]);
+        assert_eq!(by_campaign(&store, &site_id, Model::LastNonDirect).await, all, "{rebill:?} {recurring}");
+        holds(&store, &site_id).await;
+    }
+}
+
 pub(crate) async fn a_version_that_counts_takes_the_place_of_the_one_before(store: SharedStore) {
     let site_id = site(&store).await;
     let mut conversion = sale("t-1", None);
@@ -511,6 +531,8 @@ fn random_sale(transaction: u8, visit: u64, day: i64, variant: u8) -> Conversion
     let mut conversion = sale(&format!("t-{transaction}"), (visit < 13).then(|| sub_id(visit)).as_deref());
     conversion.sent_at = variant.is_multiple_of(3).then_some(START + day * DAY - 5);
     conversion.is_test = variant.is_multiple_of(11);
+    conversion.rebill = (variant % 5 < 2).then_some(variant % 5 == 0);
+    conversion.recurring = variant.is_multiple_of(7);
     if conversion.is_test {
         conversion.identity.push_str("/test");
     }

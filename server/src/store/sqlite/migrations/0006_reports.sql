@@ -80,7 +80,7 @@ CREATE TRIGGER report_new_conversion AFTER INSERT ON conversions BEGIN
     INSERT INTO report_news (site_id, what, id) VALUES (NEW.site_id, 'conversion', NEW.id);
 END;
 CREATE TRIGGER report_changed_conversion
-AFTER UPDATE OF at, visit_id, carries, is_test, kind, tracking_group, product_id, value, currency, transaction_type, sale_id, rebill
+AFTER UPDATE OF at, visit_id, carries, is_test, kind, tracking_group, product_id, value, currency, transaction_type, sale_id, rebill, recurring
 ON conversions BEGIN
     INSERT INTO report_news (site_id, what, id) VALUES (NEW.site_id, 'conversion', NEW.id);
 END;

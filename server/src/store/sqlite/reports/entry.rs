@@ -65,7 +65,7 @@ pub(super) fn due(
                 coalesce(own.product_id, sale.product_id) AS product_id,
                 iif(sale.id IS NULL, own.at, sale.at) AS counted_at,
                 iif(sale.id IS NULL, own.visit_id, sale.visit_id) AS visit_id,
-                coalesce(iif(sale.id IS NULL, own.rebill, sale.rebill), 0) AS rebill
+                iif(sale.id IS NULL, coalesce(own.rebill, own.recurring), coalesce(sale.rebill, sale.recurring)) AS agreed
          FROM conversions AS own
          LEFT JOIN conversions AS sale ON sale.site_id = own.site_id AND sale.id = own.sale_id
          WHERE own.site_id = ? AND own.id = ? AND own.carries = 1 AND own.is_test = 0",
@@ -90,8 +90,9 @@ pub(super) fn due(
     };
     let Some(visit_id) = visit_id else { return Ok(Some(entry)) };
     let Some(own) = visit(connection, site_id, &visit_id, origins)? else { return Ok(Some(entry)) };
-    if row.get("rebill")? {
-        // What the visitor did after the click has no part in a payment that was agreed upon then.
+    if row.get("agreed")? {
+        // What the visitor did after the click has no part in payments that were agreed upon then. Where nobody says which of those that
+        // recur is the first, all of them are credited alike.
         entry.counted_at = own.touch.at;
     }
     entry.source = Some(own.source);
