@@ -60,6 +60,29 @@ pub enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Bring in a file of past conversions (CSV): our own export, or that of another tool
+    #[command(after_help = "Examples:
+  tagwerk import --site AbCdEfGhIjKl --group <group> --dry-run past.csv
+  tagwerk import --site AbCdEfGhIjKl --group <group> --zone Europe/Berlin --column Payout=amount_affiliate past.csv
+
+A dry run tells what would become of each row and changes nothing. The same file brought in twice changes nothing the second time.
+docs/api.md says which columns are read.")]
+    Import {
+        /// The site's public id
+        #[arg(long)]
+        site: String,
+        /// How the rows read.
+        #[command(flatten)]
+        rows: Rows,
+        /// Tell what would become of each row, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// The file
+        file: PathBuf,
+        /// Where and how.
+        #[command(flatten)]
+        options: Options,
+    },
     /// Copy the database and its key into a new folder, while the server runs
     #[command(after_help = "Example:\n  tagwerk backup --data-dir /var/lib/tagwerk /backups/2026-11-22
 To restore, copy both files into an empty folder and start `tagwerk serve --data-dir` there. docs/operating.md tells more.")]
@@ -142,6 +165,32 @@ archives and have to be unpacked.")]
         #[command(flatten)]
         options: Options,
     },
+}
+
+/// How the rows of a file of past conversions read.
+#[derive(Debug, Default, Args)]
+pub struct Rows {
+    /// The tracking group of all rows; not needed where a column tells
+    #[arg(long)]
+    pub group: Option<String>,
+    /// The tool whose export it is; found out without it
+    #[arg(long)]
+    pub format: Option<String>,
+    /// The time zone of times without one, like Europe/Berlin; UTC without it
+    #[arg(long)]
+    pub zone: Option<String>,
+    /// How decimals are written: auto, point or comma
+    #[arg(long)]
+    pub decimals: Option<String>,
+    /// How dates with slashes are written: auto, day_first or month_first
+    #[arg(long)]
+    pub dates: Option<String>,
+    /// What a column means, like Payout=amount_affiliate; may be given more than once, with nothing behind = to leave one out
+    #[arg(long = "column", value_name = "NAME=MEANING")]
+    pub columns: Vec<String>,
+    /// Take rows without a transaction id, though nobody can tell whether they are booked already
+    #[arg(long)]
+    pub without_id: bool,
 }
 
 /// What every command knows of the configuration.

@@ -11,6 +11,7 @@ use tagwerk_server::vault::Vault;
 use tracing_subscriber::EnvFilter;
 
 pub(crate) mod backup;
+pub(crate) mod import;
 pub(crate) mod rates;
 pub(crate) mod serve;
 pub(crate) mod site;

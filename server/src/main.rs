@@ -18,6 +18,9 @@ async fn main() -> Result<()> {
         Command::Rates(RatesCommand::Import { file, options }) => command::rates::import(&file, &options).await,
         Command::Rates(RatesCommand::List { day, options }) => command::rates::list(day, &options).await,
         Command::Token { link: true, options } => command::token::link(&options).await,
+        Command::Import { site, rows, dry_run, file, options } => {
+            command::import::import(&site, &rows, dry_run, &file, &options).await
+        }
         Command::Backup { folder, options } => command::backup::backup(&folder, &options),
         Command::Token { link: false, options } => command::token::renew(&options).await,
     }
