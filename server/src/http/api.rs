@@ -15,6 +15,7 @@ mod lists;
 mod rates;
 mod report;
 mod settings;
+mod part;
 mod shapes;
 
 /// The API's routes.

@@ -12,7 +12,7 @@ use crate::reading::RawRequest;
 use crate::http::error::Error;
 use crate::http::session::{SameOrigin, SignedIn};
 use crate::settings::SiteSettings;
-use crate::store::{ClickRow, ConversionRow, Listing, Page, PostbackRow, Site, StoreError, Visit};
+use crate::store::{ClickRow, ConversionRow, Listing, Page, Place, PostbackRow, Site, StoreError, Visit};
 use askama::Template;
 use axum::Router;
 use axum::extract::{Form, Path, Query, State};
@@ -135,7 +135,7 @@ async fn site(
 ) -> Result<Response, Error> {
     let Some((site, head)) = find(&app, &site_id).await? else { return Ok(no_site()) };
     let settings = SiteSettings::of(&site)?;
-    let newest = || Page { after: None, limit: ENTRIES };
+    let newest = || Page::first(ENTRIES);
     let store = &app.store;
     let visits = store.visits(&site_id, newest()).await?;
     let clicks = store.clicks(&site_id, newest()).await?;
@@ -182,7 +182,8 @@ async fn older(
     Query(query): Query<OlderQuery>,
 ) -> Result<Response, Error> {
     let Some((_, head)) = find(&app, &site_id).await? else { return Ok(no_site()) };
-    let part = Page { after: query.after, limit: ENTRIES };
+    let after = query.after.filter(|cursor| Place::parse(cursor).is_ok());
+    let part = Page { after, ..Page::first(ENTRIES) };
     let store = &app.store;
     let list = match list.as_str() {
         "conversions" => {

@@ -53,7 +53,7 @@ async fn due(app: &App, site: &Site, now: Millis) -> Result<Option<Task>, StoreE
     if groups.is_empty() {
         return Ok(None);
     }
-    let jobs = app.store.jobs(&site.site_id, Page { after: None, limit: NEWEST }).await?;
+    let jobs = app.store.jobs(&site.site_id, Page::first(NEWEST)).await?;
     Ok(groups.get(of_today(&jobs.items, now)).and_then(|(group, days)| task(group, *days, now)))
 }
 

@@ -12,6 +12,7 @@ use tagwerk_protocol::event::{Event, MAX_COOKIES};
 mod conversion_row;
 mod jobs;
 mod links;
+mod list;
 mod rates;
 mod reports;
 pub mod sqlite;
@@ -20,6 +21,7 @@ mod tracking_ids;
 pub use conversion_row::ConversionRow;
 pub use jobs::{Job, JobKind, JobState, Jobs, Step};
 pub use links::{LinkRow, Links};
+pub use list::{BadCursor, Field, Filter, List, Listing, Order, Page, Place, Time};
 pub use rates::{KeptRates, RateDay, Rates};
 pub use tracking_ids::{ReplacedTrackingId, Rotation};
 pub use reports::{ATTRIBUTED, Asked, Day, Dimension, Folded, Measures, Reports, Total, UNATTRIBUTED};
@@ -329,24 +331,6 @@ pub trait Inbox {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<PostbackRow>, StoreError>;
-}
-
-/// Which part of a list is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// The cursor that the part before gave; `None` for the newest.
-    pub after: Option<String>,
-    /// How many, at most.
-    pub limit: usize,
-}
-
-/// One part of a list, newest first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Listing<T> {
-    /// The items.
-    pub items: Vec<T>,
-    /// The cursor of the next part; `None` at the end.
-    pub next: Option<String>,
 }
 
 /// A visit, as listed.

@@ -197,7 +197,7 @@ pub(crate) async fn book(store: &SharedStore, site_id: &str, conversion: &Conver
 
 /// The newest, as many as a part holds.
 pub(crate) fn newest() -> Page {
-    Page { after: None, limit: 1000 }
+    Page::first(1000)
 }
 
 /// Every conversion of the site, newest first.

@@ -86,7 +86,7 @@ pub(crate) async fn links_are_read_in_parts(store: SharedStore) {
     }
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let part = store.links(&site_id, Page { after, limit: 2 }).await.expect("read");
+        let part = store.links(&site_id, Page { after, ..Page::first(2) }).await.expect("read");
         found.extend(part.items.into_iter().map(|row| row.url));
         match part.next {
             Some(next) => after = Some(next),

@@ -126,6 +126,13 @@ macro_rules! conformance {
             visits_and_clicks_are_found_by_their_ids,
             what_was_answered_can_be_read_at_once,
             the_check_says_that_writing_works,
+            every_field_finds_the_rows_that_have_its_value_and_no_others,
+            a_list_is_bounded_by_when_its_rows_were_received,
+            a_list_in_either_order_has_no_gap_and_no_repeat_whatever_arrives_meanwhile,
+            conversions_are_sorted_and_bounded_by_when_they_happened,
+            filters_are_all_held_at_once_and_in_every_part,
+            jobs_and_links_are_filtered_too,
+            a_field_or_cursor_that_a_list_does_not_have_is_an_error,
         ]);
         conformance!($open, links: [
             what_was_found_out_about_a_link_is_kept_whole,

@@ -129,11 +129,14 @@ async fn a_database_that_may_not_grow_acknowledges_nothing_it_cannot_keep() {
     let store: SharedStore = engine.clone();
     let site_id = site(&store).await;
     let mut acknowledged: Vec<String> = Vec::new();
+    let mut length = 8000;
     let refused = loop {
         let mut event = page_view(&visit(acknowledged.len() as u64));
-        event.event.page = "x".repeat(8000);
+        event.event.page = "x".repeat(length);
         match store.receive_events(&site_id, vec![event.clone()]).await {
             Ok(()) => acknowledged.push(event.event.event_id),
+            // Where a long one does not fit, short ones may.
+            Err(StoreError::Unavailable(_)) if length > 10 => length = 10,
             Err(error) => break (event, error),
         }
         assert!(acknowledged.len() < 1000, "a megabyte does not hold that much");
@@ -265,6 +268,6 @@ async fn a_load_from_many_callers_is_booked_completely() {
     }
     tasks.join_all().await;
     assert_eq!(books(&store, &site_id).await.len(), 640);
-    let page = Page { after: None, limit: 1 };
+    let page = Page::first(1);
     assert!(store.postbacks(&site_id, page).await.expect("read").next.is_some());
 }

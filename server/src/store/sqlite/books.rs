@@ -1,17 +1,12 @@
-//! What can be read: the lists, newest first, in parts.
+//! What can be read: the lists, and single rows.
 
 use super::failure::Failure;
 use super::{Sqlite, rows};
 use crate::store::{
-    Books, ClickRow, ConversionRow, EventRow, Listing, OrderEventRow, Page, PostbackRow, StoreError, Visit,
+    Books, ClickRow, ConversionRow, EventRow, List, Listing, OrderEventRow, Page, PostbackRow, StoreError, Visit,
 };
 use async_trait::async_trait;
-use rusqlite::{Connection, Row, params};
-
-/// Most items of one part.
-const MOST: usize = 1000;
-/// Sorts after every row id: the beginning of a list.
-const NEWEST: &str = "\u{10ffff}";
+use rusqlite::{Row, params};
 
 /// Conversions with what others say about them. A conversion that does not carry its money shows the type and sale of the one that does;
 /// whether a payment is a rebill is looked up only where its kind recurs and the sender does not say.
@@ -51,27 +46,27 @@ pub(super) const CONVERSIONS: &str = "
 #[async_trait]
 impl Books for Sqlite {
     async fn visits(&self, site_id: &str, page: Page) -> Result<Listing<Visit>, StoreError> {
-        self.list("SELECT * FROM visits AS row", site_id, page, rows::visit).await
+        self.list(List::Visits, "SELECT * FROM visits AS row", site_id, page, rows::visit).await
     }
 
     async fn events(&self, site_id: &str, page: Page) -> Result<Listing<EventRow>, StoreError> {
-        self.list("SELECT * FROM events AS row", site_id, page, rows::event).await
+        self.list(List::Events, "SELECT * FROM events AS row", site_id, page, rows::event).await
     }
 
     async fn clicks(&self, site_id: &str, page: Page) -> Result<Listing<ClickRow>, StoreError> {
-        self.list("SELECT * FROM clicks AS row", site_id, page, rows::click).await
+        self.list(List::Clicks, "SELECT * FROM clicks AS row", site_id, page, rows::click).await
     }
 
     async fn postbacks(&self, site_id: &str, page: Page) -> Result<Listing<PostbackRow>, StoreError> {
-        self.list("SELECT * FROM postbacks AS row", site_id, page, rows::postback).await
+        self.list(List::Postbacks, "SELECT * FROM postbacks AS row", site_id, page, rows::postback).await
     }
 
     async fn conversions(&self, site_id: &str, page: Page) -> Result<Listing<ConversionRow>, StoreError> {
-        self.list(CONVERSIONS, site_id, page, rows::conversion).await
+        self.list(List::Conversions, CONVERSIONS, site_id, page, rows::conversion).await
     }
 
     async fn order_events(&self, site_id: &str, page: Page) -> Result<Listing<OrderEventRow>, StoreError> {
-        self.list("SELECT * FROM order_events AS row", site_id, page, rows::order_event).await
+        self.list(List::OrderEvents, "SELECT * FROM order_events AS row", site_id, page, rows::order_event).await
     }
 
     async fn postback(&self, site_id: &str, id: &str) -> Result<Option<PostbackRow>, StoreError> {
@@ -136,18 +131,6 @@ impl Books for Sqlite {
 }
 
 impl Sqlite {
-    /// One part of the rows that `select` names `row`.
-    pub(super) async fn list<T: Send + 'static>(
-        &self,
-        select: &'static str,
-        site_id: &str,
-        page: Page,
-        read: fn(&Row<'_>) -> Result<T, Failure>,
-    ) -> Result<Listing<T>, StoreError> {
-        let site_id = site_id.to_owned();
-        self.read(move |connection| part(connection, select, &site_id, &page, read)).await
-    }
-
     /// The rows of these ids, one look-up by index each.
     pub(super) async fn by_id<T: Send + 'static>(
         &self,
@@ -170,29 +153,4 @@ impl Sqlite {
         })
         .await
     }
-}
-
-fn part<T>(
-    connection: &Connection,
-    select: &str,
-    site_id: &str,
-    page: &Page,
-    read: fn(&Row<'_>) -> Result<T, Failure>,
-) -> Result<Listing<T>, Failure> {
-    let limit = page.limit.clamp(1, MOST);
-    let and_one = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    let sql = format!("{select} WHERE row.site_id = ? AND row.id < ? ORDER BY row.id DESC LIMIT ?");
-    let mut statement = connection.prepare_cached(&sql)?;
-    // One more than asked for tells whether another part follows.
-    let mut rows = statement.query(params![site_id, page.after.as_deref().unwrap_or(NEWEST), and_one])?;
-    let mut items = Vec::new();
-    let mut last: Option<String> = None;
-    while let Some(row) = rows.next()? {
-        if items.len() == limit {
-            return Ok(Listing { items, next: last });
-        }
-        items.push(read(row)?);
-        last = Some(row.get("id")?);
-    }
-    Ok(Listing { items, next: None })
 }

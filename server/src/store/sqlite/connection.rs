@@ -24,6 +24,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("migrations/0005_rates.sql")),
         M::up(include_str!("migrations/0006_reports.sql")),
         M::up(include_str!("migrations/0007_tracking_ids.sql")),
+        M::up(include_str!("migrations/0008_lists.sql")),
     ])
 }
 
@@ -129,11 +130,11 @@ mod tests {
         let (store, _folder) = opened_from(1, rows).await;
         let site = store.site("site").await.expect("read").expect("the site");
         assert_eq!(crate::settings::SiteSettings::of(&site).expect("settings").name, "Old");
-        let visits = store.visits("site", Page { after: None, limit: 9 }).await.expect("read").items;
+        let visits = store.visits("site", Page::first(9)).await.expect("read").items;
         assert_eq!(visits.len(), 1);
         assert_eq!(visits[0].click_ids.get("gclid").map(String::as_str), Some("X"));
         assert!(visits[0].cookies.is_empty());
-        assert!(store.links("site", Page { after: None, limit: 9 }).await.expect("read").items.is_empty());
+        assert!(store.links("site", Page::first(9)).await.expect("read").items.is_empty());
         store.close().await;
     }
 

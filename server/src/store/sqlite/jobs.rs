@@ -5,7 +5,7 @@ use super::inbox::take_postback;
 use super::rereading::reread;
 use super::rows::{from_json, json};
 use super::Sqlite;
-use crate::store::{Job, JobKind, JobState, Jobs, Listing, Page, PostbackOutcome, Step, StoreError};
+use crate::store::{Job, JobKind, JobState, Jobs, List, Listing, Page, PostbackOutcome, Step, StoreError};
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
@@ -50,7 +50,7 @@ impl Jobs for Sqlite {
         let select = "SELECT site_id, id, kind, state, position, total, counts, problems, error, x'' AS payload,
                              created_at, updated_at
                       FROM jobs AS row";
-        self.list(select, site_id, page, read).await
+        self.list(List::Jobs, select, site_id, page, read).await
     }
 
     async fn open_jobs(&self) -> Result<Vec<Job>, StoreError> {

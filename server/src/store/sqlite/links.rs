@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::{Sqlite, rows};
-use crate::store::{LinkRow, Links, Listing, Page, StoreError};
+use crate::store::{LinkRow, Links, List, Listing, Page, StoreError};
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
@@ -18,7 +18,7 @@ impl Links for Sqlite {
     }
 
     async fn links(&self, site_id: &str, page: Page) -> Result<Listing<LinkRow>, StoreError> {
-        self.list("SELECT * FROM links AS row", site_id, page, rows::link).await
+        self.list(List::Links, "SELECT * FROM links AS row", site_id, page, rows::link).await
     }
 }
 

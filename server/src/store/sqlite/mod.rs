@@ -15,6 +15,7 @@ mod jobs;
 mod joins;
 mod links;
 mod operators;
+mod parts;
 mod rates;
 mod reports;
 mod rereading;

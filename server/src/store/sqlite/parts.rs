@@ -1,0 +1,366 @@
+//! Parts of lists: filtered, in either order, from a cursor on. Every condition is a text in this file; what callers ask for is bound as
+//! values alone.
+
+use super::Sqlite;
+use super::failure::Failure;
+use crate::store::{Field, List, Listing, Millis, Order, Page, Place, StoreError, Time};
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params_from_iter};
+
+/// Most items of one part.
+const MOST: usize = 1000;
+/// How far the time in a row's id may lie from the row's time of receipt: both are taken while one request is handled.
+const SLACK: Millis = 60_000;
+
+impl Sqlite {
+    /// One part of the rows that `select` names `row`.
+    pub(super) async fn list<T: Send + 'static>(
+        &self,
+        list: List,
+        select: &'static str,
+        site_id: &str,
+        page: Page,
+        read: fn(&Row<'_>) -> Result<T, Failure>,
+    ) -> Result<Listing<T>, StoreError> {
+        let site_id = site_id.to_owned();
+        self.read(move |connection| {
+            let asked = Asked::of(list, select, &site_id, &page)?;
+            part(connection, list, &asked, &page, read)
+        })
+        .await
+    }
+}
+
+/// A statement with the values in it.
+#[derive(Debug, PartialEq)]
+struct Asked {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Asked {
+    /// # Errors
+    /// The cursor does not read, or the list has no such field or time: the caller has to check before.
+    fn of(list: List, select: &str, site_id: &str, page: &Page) -> Result<Self, Failure> {
+        let mut asked =
+            Self { sql: format!("{select} WHERE row.site_id = ?1"), values: vec![Value::Text(site_id.to_owned())] };
+        let time = column(list, page.time)?;
+        let sorted_by_id = page.time == Time::Received && has_id_of_receipt(list);
+        if let Some(from) = page.filter.from {
+            asked.and(&format!("{time} >= ?"), &[from.into()]);
+        }
+        if let Some(until) = page.filter.until {
+            asked.and(&format!("{time} < ?"), &[until.into()]);
+        }
+        if sorted_by_id {
+            // Ids begin with the time of receipt: these bounds leave out no row, and let the rest be passed over unread.
+            if let Some(from) = page.filter.from {
+                asked.and("row.id >= ?", &[first_id(from.saturating_sub(SLACK)).into()]);
+            }
+            if let Some(until) = page.filter.until {
+                asked.and("row.id < ?", &[first_id(until.saturating_add(SLACK)).into()]);
+            }
+        }
+        for (field, value) in &page.filter.only {
+            let condition = condition(list, *field, value)
+                .ok_or_else(|| Failure::Unreadable(format!("{list:?} has no {} to be filtered by", field.as_str())))?;
+            let value = match (field, value.as_str()) {
+                (Field::Bot | Field::Foreign, "true") => Value::Integer(1),
+                (Field::Bot | Field::Foreign, "false") => Value::Integer(0),
+                (_, text) => Value::Text(text.to_owned()),
+            };
+            let count = condition.matches('?').count() - condition.matches("?1").count();
+            asked.and(condition, &vec![value; count]);
+        }
+        let (beyond, order) = match page.order {
+            Order::Falling => ("<", "DESC"),
+            Order::Rising => (">", "ASC"),
+        };
+        if let Some(Place { at, id }) = page.place().map_err(|error| Failure::Unreadable(error.to_string()))? {
+            if sorted_by_id {
+                asked.and(&format!("row.id {beyond} ?"), &[id.into()]);
+            } else {
+                // The first condition follows from the second, and is what the index is entered by.
+                asked.and(&format!("{time} {beyond}= ?"), &[at.into()]);
+                asked.and(&format!("({time}, row.id) {beyond} (?, ?)"), &[at.into(), id.into()]);
+            }
+        }
+        let by = if sorted_by_id { String::new() } else { format!("{time} {order}, ") };
+        asked.sql.push_str(&format!(" ORDER BY {by}row.id {order} LIMIT ?"));
+        // One more than asked for tells whether another part follows.
+        let and_one = i64::try_from(limit(page)).unwrap_or(i64::MAX).saturating_add(1);
+        asked.values.push(and_one.into());
+        Ok(asked)
+    }
+
+    /// One condition more, with the values for the bare `?` in it.
+    fn and(&mut self, condition: &str, values: &[Value]) {
+        self.sql.push_str(" AND ");
+        self.sql.push_str(condition);
+        self.values.extend_from_slice(values);
+    }
+}
+
+fn limit(page: &Page) -> usize {
+    page.limit.clamp(1, MOST)
+}
+
+/// The column that bounds a list in time.
+fn column(list: List, time: Time) -> Result<&'static str, Failure> {
+    match (time, list) {
+        (Time::Happened, list) if list.has_happened() => Ok("row.at"),
+        (Time::Happened, list) => Err(Failure::Unreadable(format!("{list:?} do not say when they happened"))),
+        (Time::Received, List::Jobs) => Ok("row.created_at"),
+        (Time::Received, List::Links) => Ok("row.checked_at"),
+        (Time::Received, _) => Ok("row.received_at"),
+    }
+}
+
+/// Whether a row's id is of the time at which it was received, so that ids order rows as these times do. A conversion keeps its id when
+/// the postback that made it says something else later, and is received with another one from then on.
+fn has_id_of_receipt(list: List) -> bool {
+    list != List::Conversions
+}
+
+/// The smallest id that a row of this time can have (a UUIDv7 begins with its milliseconds).
+fn first_id(at: Millis) -> String {
+    let millis = u64::try_from(at).unwrap_or_default().min((1 << 48) - 1);
+    format!("{:08x}-{:04x}", millis >> 16, millis & 0xffff)
+}
+
+/// The condition on a field; nothing where the list does not have it. What finds few rows by an index of its own is asked for their ids
+/// first: else SQLite, which does not know how many rows a site has, reads them all in the order that is wanted.
+fn condition(list: List, field: Field, value: &str) -> Option<&'static str> {
+    // Of visits, and of conversions the visit's.
+    let of_source = match field {
+        Field::UtmSource => Some("source ->> '$.utm_source' = ?"),
+        Field::UtmMedium => Some("source ->> '$.utm_medium' = ?"),
+        Field::UtmCampaign => Some("source ->> '$.utm_campaign' = ?"),
+        Field::UtmTerm => Some("source ->> '$.utm_term' = ?"),
+        Field::UtmContent => Some("source ->> '$.utm_content' = ?"),
+        _ => None,
+    };
+    match (list, field) {
+        (List::Visits | List::Conversions, _) if of_source.is_some() => of_source,
+        (List::Visits, Field::VisitId) => Some("row.visit_id = ?"),
+        (List::Visits, Field::VisitorId) => {
+            Some("row.id IN (SELECT id FROM visits WHERE site_id = ?1 AND visitor_id = ?)")
+        }
+        (List::Visits, Field::Country) => Some("row.country = ?"),
+        (List::Visits, Field::Device) => Some("row.device = ?"),
+        (List::Visits, Field::Bot) => Some("row.bot = ?"),
+        (List::Events, Field::EventId) => Some("row.event_id = ?"),
+        (List::Events | List::Clicks, Field::VisitId) => Some(OF_A_VISIT),
+        (List::Events, Field::ClickId) => Some("row.click_id = lower(?)"),
+        (List::Events, Field::Name) => Some("row.name = ?"),
+        (List::Clicks, Field::ClickId) => Some("row.click_id = lower(?)"),
+        (List::Clicks | List::Postbacks | List::Conversions | List::OrderEvents | List::Links, Field::Group) => {
+            Some("row.tracking_group = ?")
+        }
+        (List::Clicks, Field::How) => Some("row.how = ?"),
+        (List::Clicks, Field::Foreign) => Some("row.is_foreign = ?"),
+        // Worded as their partial indexes are.
+        (List::Postbacks, Field::State) if value == "refused" => {
+            Some("row.id IN (SELECT id FROM postbacks WHERE site_id = ?1 AND state = 'refused')")
+        }
+        (List::Conversions, Field::State) if value == "unattributed" => Some("row.state = 'unattributed'"),
+        (List::Conversions, Field::State) if value == "test" => Some("row.state = 'test'"),
+        (List::Postbacks | List::Conversions | List::Jobs, Field::State) => Some("row.state = ?"),
+        (List::Postbacks, Field::Channel) => Some("row.channel = ?"),
+        (List::Postbacks, Field::ConversionId) => {
+            Some("row.id IN (SELECT id FROM postbacks WHERE site_id = ?1 AND conversion_id = ?)")
+        }
+        (List::Conversions, Field::Type) => Some("row.kind = ?"),
+        (List::Conversions, Field::TransactionId) => {
+            Some("row.id IN (SELECT id FROM conversions WHERE site_id = ?1 AND transaction_id = ?)")
+        }
+        (List::Conversions, Field::OrderId) => {
+            Some("row.id IN (SELECT id FROM conversions WHERE site_id = ?1 AND order_id = ?)")
+        }
+        (List::Conversions, Field::VisitId) => {
+            Some("row.id IN (SELECT id FROM conversions WHERE site_id = ?1 AND lead_visit = ? AND visit_id = ?)")
+        }
+        (List::OrderEvents, Field::TransactionId) => Some("row.transaction_id = ?"),
+        (List::Conversions, Field::TransactionType) => Some("row.transaction_type = ?"),
+        (List::OrderEvents, Field::OrderId) => Some("row.order_id = ?"),
+        (List::Conversions | List::OrderEvents, Field::ProductId) => Some("row.product_id = ?"),
+        (List::Conversions, Field::OrderType) => Some("row.order_type = ?"),
+        (List::Conversions, Field::BillingType) => Some("row.billing_type = ?"),
+        (List::Conversions, Field::Currency) => Some("row.currency = ?"),
+        (List::Conversions, Field::ClickId) => Some(OF_A_CLICK),
+        (List::OrderEvents, Field::Event) => Some("row.event = ?"),
+        (List::Links, Field::Url) => Some("row.url = ?"),
+        (List::Jobs, Field::Kind) => Some("row.kind = ?"),
+        _ => None,
+    }
+}
+
+/// What a visit did, which begins when the visit was written: what lies before it need not be read. Ids are cut to steps of about a
+/// minute, since those of one request may differ by a moment.
+const OF_A_VISIT: &str = "row.visit_id = ?
+    AND row.id >= coalesce((SELECT substr(id, 1, 8) FROM visits WHERE site_id = ?1 AND visit_id = ?), '')";
+
+/// The click id that a conversion shows: that of ours that its sub-id is, else the sub-id as sent.
+const OF_A_CLICK: &str = "row.id IN (
+    SELECT id FROM conversions WHERE site_id = ?1 AND lead_visit = substr(lower(?), 1, 16) AND click_id = lower(?)
+    UNION ALL
+    SELECT id FROM conversions
+    WHERE site_id = ?1 AND lead_visit = substr(lower(?), 1, 16) AND click_id IS NULL AND sub_id = ?
+    UNION ALL
+    SELECT id FROM conversions WHERE site_id = ?1 AND state = 'unattributed' AND click_id IS NULL AND sub_id = ?
+    UNION ALL
+    SELECT id FROM conversions WHERE site_id = ?1 AND state = 'test' AND click_id IS NULL AND sub_id = ?)";
+
+fn part<T>(
+    connection: &Connection,
+    list: List,
+    asked: &Asked,
+    page: &Page,
+    read: fn(&Row<'_>) -> Result<T, Failure>,
+) -> Result<Listing<T>, Failure> {
+    let limit = limit(page);
+    let time = column(list, page.time)?.trim_start_matches("row.");
+    let mut statement = connection.prepare_cached(&asked.sql)?;
+    let mut rows = statement.query(params_from_iter(&asked.values))?;
+    let mut items = Vec::new();
+    let mut last: Option<Place> = None;
+    while let Some(row) = rows.next()? {
+        if items.len() == limit {
+            return Ok(Listing { items, next: last.as_ref().map(Place::cursor) });
+        }
+        items.push(read(row)?);
+        last = Some(Place { at: row.get(time)?, id: row.get("id")? });
+    }
+    Ok(Listing { items, next: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Filter;
+    use crate::store::sqlite::books::CONVERSIONS;
+    use crate::store::sqlite::{Options, connection};
+
+    /// How SQLite would read a part, as it says: the steps, one a line.
+    fn plan(list: List, page: &Page) -> String {
+        let directory = tempfile::tempdir().expect("a directory");
+        let connection =
+            connection::writing(&directory.path().join("tagwerk.db"), &Options::default()).expect("a database");
+        let select = match list {
+            List::Visits => "SELECT * FROM visits AS row",
+            List::Events => "SELECT * FROM events AS row",
+            List::Clicks => "SELECT * FROM clicks AS row",
+            List::Postbacks => "SELECT * FROM postbacks AS row",
+            List::Conversions => CONVERSIONS,
+            List::OrderEvents => "SELECT * FROM order_events AS row",
+            List::Links => "SELECT * FROM links AS row",
+            List::Jobs | List::Deliveries => "SELECT * FROM jobs AS row",
+        };
+        let asked = Asked::of(list, select, "Site", page).expect("it can be asked");
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", asked.sql)).expect("SQL");
+        let steps = statement.query_map(params_from_iter(&asked.values), |row| row.get::<_, String>("detail"));
+        let steps: Vec<String> = steps.expect("a plan").collect::<Result<_, _>>().expect("a plan");
+        steps.join("\n")
+    }
+
+    fn filtered(list: List, field: Field, value: &str) -> String {
+        plan(list, &Page { filter: Filter::only(field, value), ..Page::first(50) })
+    }
+
+    fn assert_entered_by(plan: &str, index: &str) {
+        let found = plan.lines().any(|step| step.starts_with("SEARCH") && step.contains(index));
+        assert!(found, "no search by {index}:\n{plan}");
+        assert!(!plan.lines().any(|step| step.starts_with("SCAN row")), "{plan}");
+    }
+
+    #[test]
+    fn what_people_look_for_is_found_by_an_index() {
+        for (list, field, value, index) in [
+            (List::Visits, Field::VisitId, "v", "(site_id=? AND visit_id=?)"),
+            (List::Visits, Field::VisitorId, "v", "visits_of_a_visitor (site_id=? AND visitor_id=?)"),
+            (List::Events, Field::EventId, "e", "(site_id=? AND event_id=?)"),
+            (List::Events, Field::VisitId, "v", "PRIMARY KEY (site_id=? AND id>?)"),
+            (List::Clicks, Field::ClickId, "c", "(site_id=? AND click_id=?)"),
+            (List::Clicks, Field::VisitId, "v", "PRIMARY KEY (site_id=? AND id>?)"),
+            (List::Postbacks, Field::State, "refused", "postbacks_refused (site_id=? AND state=?)"),
+            (List::Postbacks, Field::ConversionId, "c", "postbacks_of_a_conversion (site_id=? AND conversion_id=?)"),
+            (List::Conversions, Field::State, "unattributed", "conversions_unattributed (site_id=? AND state=?)"),
+            (List::Conversions, Field::State, "test", "conversions_tests (site_id=? AND state=?)"),
+            (
+                List::Conversions,
+                Field::TransactionId,
+                "t",
+                "conversions_of_a_transaction (site_id=? AND transaction_id=?)",
+            ),
+            (List::Conversions, Field::OrderId, "o", "conversions_of_an_order (site_id=? AND order_id=?)"),
+            (List::Conversions, Field::VisitId, "v", "conversions_of_a_visit (site_id=? AND lead_visit=?)"),
+            (
+                List::Conversions,
+                Field::ClickId,
+                "c",
+                "conversions_of_a_visit (site_id=? AND lead_visit=? AND click_id=?)",
+            ),
+            (List::Links, Field::Url, "u", "(site_id=? AND url=?)"),
+        ] {
+            assert_entered_by(&filtered(list, field, value), index);
+        }
+    }
+
+    #[test]
+    fn a_range_of_time_and_a_cursor_are_entered_by_an_index_and_nothing_is_sorted_as_a_whole() {
+        for list in List::ALL.into_iter().filter(|list| *list != List::Deliveries) {
+            for time in [Time::Received, Time::Happened] {
+                // Visits, events and clicks are sorted by when they happened without an index: it would cost the tables that have
+                // the most rows more than the few who ask gain.
+                if time == Time::Happened && list != List::Conversions {
+                    continue;
+                }
+                let page = Page {
+                    after: Some("5_0190".into()),
+                    time,
+                    filter: Filter { from: Some(1), until: Some(9), only: Vec::new() },
+                    ..Page::first(50)
+                };
+                let plan = plan(list, &page);
+                let index = match (list, time) {
+                    (List::Conversions, Time::Received) => {
+                        "conversions_by_receipt (site_id=? AND received_at>? AND received_at<?)"
+                    }
+                    (List::Conversions, Time::Happened) => "conversions_by_time (site_id=? AND at>? AND at<?)",
+                    _ => "PRIMARY KEY (site_id=? AND id>? AND id<?)",
+                };
+                assert_entered_by(&plan, index);
+                let sorts = plan.lines().filter(|step| step.contains("TEMP B-TREE") && !step.contains("LAST TERM"));
+                assert_eq!(sorts.count(), 0, "{plan}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_of_every_list_has_its_condition() {
+        for list in List::ALL.into_iter().filter(|list| *list != List::Deliveries) {
+            for field in list.fields() {
+                assert!(condition(list, *field, "x").is_some(), "{list:?} {field:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_never_becomes_part_of_the_statement() {
+        let hostile = "'; DROP TABLE visits; --";
+        for list in List::ALL.into_iter().filter(|list| *list != List::Deliveries) {
+            for field in list.fields() {
+                let page = Page { filter: Filter::only(*field, hostile), ..Page::first(1) };
+                let asked = Asked::of(list, "SELECT * FROM t AS row", hostile, &page).expect("it can be asked");
+                assert!(!asked.sql.contains("DROP"), "{}", asked.sql);
+            }
+        }
+    }
+
+    #[test]
+    fn the_smallest_id_of_a_time_sorts_before_every_id_made_then() {
+        let at = 1_700_000_000_123;
+        let made = crate::app::row_id_at(at);
+        assert!(first_id(at) <= made && made < first_id(at + 1), "{made}");
+    }
+}
