@@ -6,7 +6,7 @@
 #[allow(dead_code, reason = "what other tests do with the binary")]
 mod binary;
 
-use binary::{Home, Running, client};
+use binary::{Home, Running, TOKEN, client};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
@@ -172,6 +172,27 @@ async fn a_backup_is_two_files_that_nobody_else_may_read_and_says_how_to_restore
     // The site of a server that never ran is there, too.
     let list = restored(&home, &target).command().args(["site", "list"]).output().expect("the binary runs");
     assert!(text(&list.stdout).contains(&home.tracking_id));
+}
+
+#[tokio::test]
+async fn a_server_that_moved_to_another_name_takes_what_comes_under_the_old_one_and_shows_the_new() {
+    let home = Home::new();
+    let (_folder, target) = place();
+    assert!(backup(&home, &target).status.success());
+    let moved = restored(&home, &target);
+    let mut command = moved.serving("");
+    command.env("TAGWERK_PUBLIC_URL", "https://t.new.example");
+    let (client, running) = (client(), Running::start(command));
+    let request = client.get(format!("{}/{}/collect/digistore24", running.url, home.tracking_id));
+    let answer = request.header("host", "t.old.example").query(&payment("t-1")).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let script = client.get(format!("{}/{}.js", running.url, home.site_id)).header("host", "t.old.example");
+    assert_eq!(script.send().await.expect("an answer").status(), 200);
+    let addresses = client.get(format!("{}/api/v1/sites/{}/postback_urls", running.url, home.site_id));
+    let addresses: Value = addresses.bearer_auth(TOKEN).send().await.expect("an answer").json().await.expect("JSON");
+    let expected = format!("https://t.new.example/{}/collect/", home.tracking_id);
+    assert!(addresses.to_string().contains(&expected), "{addresses}");
+    running.stop();
 }
 
 #[test]

@@ -78,7 +78,9 @@ fn report(config: &Config, folder: &Path, begun: jiff::Timestamp) -> Result<()> 
     for file in names {
         println!("  {}\t{} bytes", file.file_name().display(), file.metadata()?.len());
     }
-    println!("Everything that was acknowledged before {begun:.0} is in it. Whoever has both files can read every secret in them.");
+    println!(
+        "Everything that was acknowledged before {begun:.0} is in it. Whoever has both files can read every secret in them."
+    );
     println!("Your configuration file and groups_dir are not in it; keep them, too.");
     println!("To restore: copy both files into an empty folder that only the server's user may read, and start");
     println!("  tagwerk serve --data-dir <that folder>");

@@ -11,7 +11,7 @@ use tagwerk_protocol::event::{Click, Event, How, OUTBOUND_CLICK, PAGE_VIEW};
 use tagwerk_protocol::source::Arrival;
 use tempfile::TempDir;
 
-const TOKEN: &str = "token-of-the-tests";
+pub(crate) const TOKEN: &str = "token-of-the-tests";
 
 /// A data directory with one site in it.
 pub(crate) struct Home {

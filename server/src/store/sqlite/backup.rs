@@ -45,12 +45,14 @@ pub enum CopyError {
 /// # Errors
 /// The database cannot be read, or the copy is there already or cannot be written. What there is of a copy then is left to the caller.
 pub fn copy(from: &Path, to: &Path) -> Result<(), CopyError> {
-    let connection =
-        reading_to_copy(from).map_err(|source| CopyError::Source { path: from.to_owned(), source })?;
+    let connection = reading_to_copy(from).map_err(|source| CopyError::Source { path: from.to_owned(), source })?;
     let target = |source| CopyError::Target { path: to.to_owned(), source };
     drop(private(to).map_err(target)?);
-    vacuum(&connection, to)
-        .map_err(|source| CopyError::Copying { from: from.to_owned(), to: to.to_owned(), source })?;
+    vacuum(&connection, to).map_err(|source| CopyError::Copying {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        source,
+    })?;
     File::open(to).and_then(|file| file.sync_all()).map_err(target)
 }
 
@@ -92,12 +94,29 @@ mod tests {
     }
 
     #[test]
+    fn what_was_deleted_is_not_in_a_copy() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (from, to) = (folder.path().join("tagwerk.db"), folder.path().join("copy.db"));
+        let database = Connection::open(&from).expect("a database");
+        let rows = "CREATE TABLE told (name TEXT); INSERT INTO told VALUES ('forget-me'), ('keep-me'); DELETE FROM told WHERE name = 'forget-me'";
+        database.execute_batch(rows).expect("rows");
+        copy(&from, &to).expect("copied");
+        let holds = |path: &Path, word: &str| {
+            let bytes = std::fs::read(path).expect("bytes");
+            bytes.windows(word.len()).any(|found| found == word.as_bytes())
+        };
+        assert!(holds(&from, "forget-me"), "the engine lets what is deleted stand");
+        assert!(!holds(&to, "forget-me") && holds(&to, "keep-me"));
+    }
+
+    #[test]
     fn a_database_of_an_older_version_is_copied_and_stays_as_it_is() {
         let folder = tempfile::tempdir().expect("a folder");
         let (from, to) = (folder.path().join("tagwerk.db"), folder.path().join("copy.db"));
         let old = Connection::open(&from).expect("a database");
         old.pragma_update(None, "journal_mode", "WAL").expect("WAL");
-        old.execute_batch("CREATE TABLE old (name TEXT); INSERT INTO old VALUES ('x'); PRAGMA user_version = 1").expect("rows");
+        old.execute_batch("CREATE TABLE old (name TEXT); INSERT INTO old VALUES ('x'); PRAGMA user_version = 1")
+            .expect("rows");
         copy(&from, &to).expect("copied");
         let version = |path: &Path| -> i64 {
             let connection = Connection::open(path).expect("it opens");
