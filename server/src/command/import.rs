@@ -75,7 +75,8 @@ fn choices(rows: &Rows) -> Result<Choices> {
         }
     }
     for column in &rows.columns {
-        let (name, ours) = column.split_once('=').ok_or_else(|| anyhow!("--column {column} must be like Payout=sum"))?;
+        let (name, ours) =
+            column.split_once('=').ok_or_else(|| anyhow!("--column {column} must be like Payout=sum"))?;
         set(&format!("column.{name}"), ours)?;
     }
     Ok(choices)

@@ -10,6 +10,8 @@ use axum::Router;
 use axum::routing::{get, post};
 
 mod addresses;
+mod export;
+mod import;
 mod jobs;
 mod lists;
 mod rates;
@@ -35,6 +37,14 @@ pub fn routes() -> Router<SharedApp> {
         .route("/sites/{site_id}/order_events", get(lists::order_events))
         .route("/sites/{site_id}/deliveries", get(lists::deliveries))
         .route("/sites/{site_id}/links", get(lists::links))
+        .route("/sites/{site_id}/visits.csv", get(export::visits))
+        .route("/sites/{site_id}/clicks.csv", get(export::clicks))
+        .route("/sites/{site_id}/events.csv", get(export::events))
+        .route("/sites/{site_id}/postbacks.csv", get(export::postbacks))
+        .route("/sites/{site_id}/conversions.csv", get(export::conversions))
+        .route("/sites/{site_id}/order_events.csv", get(export::order_events))
+        .route("/sites/{site_id}/deliveries.csv", get(export::deliveries))
+        .route("/sites/{site_id}/import", post(import::receive))
         .route("/sites/{site_id}/jobs", get(lists::jobs))
         .route("/sites/{site_id}/jobs/{job_id}", get(jobs::job))
         .route("/sites/{site_id}/reconcile", post(jobs::reconcile))

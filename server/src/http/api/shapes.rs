@@ -124,7 +124,7 @@ pub(super) fn postback_json(app: &App, postback: PostbackRow) -> Value {
 }
 
 /// The raw request of a postback, as people read it; nothing where it does not open, which must not hide the others.
-fn raw_text(app: &App, postback: &PostbackRow) -> Option<String> {
+pub(super) fn raw_text(app: &App, postback: &PostbackRow) -> Option<String> {
     let opened = app.vault.unseal(&RawRequest::place(&postback.id), &postback.raw);
     let raw = opened.ok().and_then(|raw| serde_json::from_slice::<RawRequest>(&raw).ok());
     if raw.is_none() {

@@ -1,0 +1,115 @@
+//! Past conversions from a file: `POST .../import`, a dry run or a job.
+
+use super::settings::existing;
+use super::shapes::job_json;
+use crate::app::{App, SharedApp};
+use crate::csv::import::Choices;
+use crate::http::error::Error;
+use crate::http::operator::Operator;
+use crate::http::request::{BodyError, body_within, header_text};
+use crate::importing::rehearsal::{RehearsalError, rehearse};
+use crate::importing::{ImportError, Importer};
+use crate::jobs::import;
+use crate::settings::SiteSettings;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use serde_json::Value;
+use tagwerk_protocol::form;
+
+/// Takes a file of past conversions: answers what would become of it, or the job that brings it in.
+pub(super) async fn receive(
+    _operator: Operator,
+    State(app): State<SharedApp>,
+    Path(site_id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    let site = existing(&app, &site_id).await?;
+    let (choices, dry_run) = choices(query.as_deref().unwrap_or_default())?;
+    if header_text(&headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("multipart/")) {
+        return Err(Error::Invalid("send the file itself as the body (text/csv), not a form with a file in it".into()));
+    }
+    let file = whole(&app, body).await?;
+    let settings = SiteSettings::of(&site)?;
+    let imports = crate::groups::imports().map_err(Error::broken)?;
+    let importer = Importer { groups: &app.groups, imports: &imports, vault: &app.vault, settings: &settings };
+    if dry_run {
+        let told = rehearse(importer, app.store.as_ref(), &site_id, &file, &choices).await?;
+        return Ok((StatusCode::OK, Json(serde_json::to_value(told).map_err(Error::broken)?)));
+    }
+    let job = import::job(importer, &site_id, &file, &choices, app.now())?;
+    if !app.store.add_job(job.clone()).await? {
+        return Err(Error::Refused("an import of this site is under way; wait until it is through".into()));
+    }
+    app.jobs.ring();
+    Ok((StatusCode::ACCEPTED, Json(job_json(job))))
+}
+
+/// What the query says of the file, and whether it is only to be tried.
+fn choices(query: &str) -> Result<(Choices, bool), Error> {
+    let (mut choices, mut dry_run) = (Choices::default(), false);
+    for (name, value) in form::pairs(query) {
+        match (name.as_str(), value.as_str()) {
+            ("dry_run", "true" | "1") => dry_run = true,
+            ("dry_run", "false" | "0") => dry_run = false,
+            ("dry_run", _) => return Err(Error::Invalid("dry_run must be true or false".into())),
+            (name, value) => {
+                if !choices.set(name, value).map_err(Error::Invalid)? {
+                    return Err(Error::Invalid(format!(
+                        "{name} is not known here; there are dry_run, group, format, zone, decimals, dates, without_id \
+                         and column.<name>"
+                    )));
+                }
+            }
+        }
+    }
+    Ok((choices, dry_run))
+}
+
+async fn whole(app: &App, body: Body) -> Result<Vec<u8>, Error> {
+    let limit = app.config.limits.import_mb;
+    body_within(limit.saturating_mul(1_000_000), body).await.map_err(|error| match error {
+        BodyError::TooLarge(_) => Error::TooLarge(format!("the file is longer than {limit} MB (limits.import_mb)")),
+        BodyError::Broken => Error::Invalid("the body broke off".into()),
+    })
+}
+
+impl From<ImportError> for Error {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Refused(sentence) => Error::Refused(sentence),
+            ImportError::Vault(error) => error.into(),
+            ImportError::Damaged(_) => Error::broken(error),
+        }
+    }
+}
+
+impl From<RehearsalError> for Error {
+    fn from(error: RehearsalError) -> Self {
+        match error {
+            RehearsalError::Import(error) => error.into(),
+            RehearsalError::Store(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_is_not_known_is_refused_by_name() {
+        let (choices, dry_run) =
+            choices("dry_run=true&group=X&column.Click+ID=cid&zone=Europe%2FBerlin").expect("read");
+        assert!(dry_run);
+        assert_eq!((choices.group.as_deref(), choices.zone.as_str()), (Some("x"), "Europe/Berlin"));
+        assert_eq!(choices.columns.get("Click ID").map(String::as_str), Some("cid"));
+        for query in ["dryrun=true", "dry_run=yes", "zone=Mars", "decimals=dot", "dates=x", "without_id=maybe"] {
+            let error = super::choices(query).expect_err(query).to_string();
+            assert!(error.contains(query.split('=').next().unwrap_or_default()), "{error}");
+        }
+    }
+}
