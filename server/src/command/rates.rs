@@ -19,7 +19,10 @@ pub(crate) async fn import(file: &Path, options: &Options) -> Result<()> {
     store.close().await;
     let imported = imported.with_context(|| format!("{} is not taken", file.display()))?;
     let (kept, rates) = (imported.kept, imported.rates);
-    println!("{} to {}: {rates} rates, {} of them new, {} changed", imported.from, imported.to, kept.added, kept.changed);
+    println!(
+        "{} to {}: {rates} rates, {} of them new, {} changed",
+        imported.from, imported.to, kept.added, kept.changed
+    );
     Ok(())
 }
 
