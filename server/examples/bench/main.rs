@@ -140,7 +140,7 @@ async fn run(server: &Path, folder: &Path, rows: u64, seconds: u64) -> Result<Fi
         let server = Tagwerk::start(&site)?;
         let rest = server.rest();
         let postbacks = server.postbacks(folder, seconds)?;
-        let reports = server.reports().await?;
+        let reports = server.reports()?;
         let first = steps.is_empty();
         if first {
             println!("events");

@@ -7,8 +7,8 @@ use crate::story::{self, Moment, OF_A_VISIT};
 use crate::{Measured, root};
 use anyhow::{Context as _, Result, ensure};
 use rusqlite::{Connection, OpenFlags};
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -210,18 +210,34 @@ impl<'a> Tagwerk<'a> {
     ///
     /// # Errors
     /// A report is not answered.
-    pub(crate) async fn reports(&self) -> Result<Reports> {
+    pub(crate) fn reports(&self) -> Result<Reports> {
         let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-        let ask = |rest: &'static str| {
-            let url =
-                format!("{}/api/v1/sites/{}/report?from=2000-01-01&to={today}&{rest}", self.url, self.site.site_id);
-            async move { seconds(&url).await }
-        };
+        let ask = |rest: &str| self.ask(&format!("report?from=2000-01-01&to={today}&{rest}"));
         Ok(Reports {
-            first: ask("by=utm_campaign").await?,
-            again: ask("by=utm_campaign").await?,
-            other: ask("by=utm_term,day&model=linear").await?,
+            first: ask("by=utm_campaign")?,
+            again: ask("by=utm_campaign")?,
+            other: ask("by=utm_term,day&model=linear")?,
         })
+    }
+
+    /// Seconds until the API answers about the site with success, however often it has to be asked.
+    fn ask(&self, what: &str) -> Result<f64> {
+        let since = Instant::now();
+        loop {
+            let mut connection = TcpStream::connect(self.url.trim_start_matches("http://"))?;
+            connection.set_read_timeout(Some(PATIENCE))?;
+            write!(
+                connection,
+                "GET /api/v1/sites/{}/{what} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n",
+                self.site.site_id
+            )?;
+            let mut answer = String::new();
+            connection.read_to_string(&mut answer)?;
+            if answer.starts_with("HTTP/1.1 200 ") {
+                return Ok(since.elapsed().as_secs_f64());
+            }
+            ensure!(answer.starts_with("HTTP/1.1 503 ") && since.elapsed() < PATIENCE, "{what} was answered {answer}");
+        }
     }
 
     /// Ends it.
@@ -230,21 +246,6 @@ impl<'a> Tagwerk<'a> {
     /// It does not end.
     pub(crate) fn end(self) -> Result<()> {
         self.running.end()
-    }
-}
-
-/// Seconds until a report is answered, however often it has to be asked for.
-async fn seconds(url: &str) -> Result<f64> {
-    let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
-    let since = Instant::now();
-    loop {
-        let answer = client.get(url).bearer_auth(TOKEN).send().await?;
-        let status = answer.status();
-        let text = answer.text().await?;
-        if status.is_success() {
-            return Ok(since.elapsed().as_secs_f64());
-        }
-        ensure!(status.as_u16() == 503 && since.elapsed() < PATIENCE, "a report was answered {status}: {text}");
     }
 }
 
@@ -266,7 +267,7 @@ impl Nginx {
         std::fs::write(folder.join("nginx.conf"), text.replace("{port}", &port.to_string()))?;
         let running = Running::start(Command::new("nginx").arg("-p").arg(folder).args(["-c", "nginx.conf"]))?;
         let since = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
             ensure!(since.elapsed() < Duration::from_secs(10), "nginx does not listen");
             sleep(Duration::from_millis(20));
         }
