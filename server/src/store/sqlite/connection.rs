@@ -25,6 +25,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("migrations/0006_reports.sql")),
         M::up(include_str!("migrations/0007_tracking_ids.sql")),
         M::up(include_str!("migrations/0008_lists.sql")),
+        M::up(include_str!("migrations/0009_job_payloads.sql")),
     ])
 }
 
@@ -107,7 +108,7 @@ pub(super) fn reading_to_copy(path: &Path) -> Result<Connection, rusqlite::Error
 mod tests {
     use super::*;
     use crate::store::sqlite::Sqlite;
-    use crate::store::{Books, Links, Page, Sites};
+    use crate::store::{Books, Jobs, Links, Page, Sites};
 
     /// Opens a database as an earlier version left it: with so many of the migrations, and these rows.
     async fn opened_from(version: usize, rows: &str) -> (Sqlite, tempfile::TempDir) {
@@ -135,6 +136,19 @@ mod tests {
         assert_eq!(visits[0].click_ids.get("gclid").map(String::as_str), Some("X"));
         assert!(visits[0].cookies.is_empty());
         assert!(store.links("site", Page::first(9)).await.expect("read").items.is_empty());
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_long_task_from_before_payloads_stood_apart_goes_on_with_its_own() {
+        let rows = "
+            INSERT INTO sites (site_id, tracking_id, created_at, settings) VALUES ('site', 'secret', 1, '{}');
+            INSERT INTO jobs (site_id, id, kind, state, position, counts, problems, payload, created_at, updated_at)
+                VALUES ('site', 'job', 'import', 'running', '7:2', '{}', '[]', x'0102', 2, 3);";
+        let (store, _folder) = opened_from(8, rows).await;
+        let open = store.open_jobs().await.expect("read");
+        assert_eq!((open.len(), open[0].payload.as_slice()), (1, [1, 2].as_slice()));
+        assert_eq!(store.job("site", "job").await.expect("read").as_ref(), open.first());
         store.close().await;
     }
 

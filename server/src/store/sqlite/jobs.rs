@@ -9,6 +9,10 @@ use crate::store::{Job, JobKind, JobState, Jobs, List, Listing, Page, PostbackOu
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
+/// A job with what it works from, which stands apart.
+const WHOLE: &str = "SELECT jobs.*, coalesce(payload, x'') AS payload
+                     FROM jobs LEFT JOIN job_payloads USING (site_id, id)";
+
 #[async_trait]
 impl Jobs for Sqlite {
     async fn add_job(&self, job: Job) -> Result<bool, StoreError> {
@@ -16,9 +20,9 @@ impl Jobs for Sqlite {
             .write(move |connection| {
                 let added = connection
                     .prepare_cached(
-                        "INSERT INTO jobs (site_id, id, kind, state, position, total, counts, problems, error, payload,
+                        "INSERT INTO jobs (site_id, id, kind, state, position, total, counts, problems, error,
                                            created_at, updated_at)
-                         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
+                         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
                          WHERE NOT EXISTS (
                              SELECT 1 FROM jobs WHERE site_id = ?1 AND kind = ?3 AND state IN ('waiting', 'running'))",
                     )?
@@ -32,18 +36,26 @@ impl Jobs for Sqlite {
                         json(&job.counts)?,
                         json(&job.problems)?,
                         job.error,
-                        job.payload,
                         job.created_at,
                         job.updated_at,
                     ])?;
+                if added > 0 && !job.payload.is_empty() {
+                    connection
+                        .prepare_cached("INSERT INTO job_payloads (site_id, id, payload) VALUES (?, ?, ?)")?
+                        .execute(params![job.site_id, job.id, job.payload])?;
+                }
                 Ok(added > 0)
             })
             .await
     }
 
     async fn job(&self, site_id: &str, id: &str) -> Result<Option<Job>, StoreError> {
-        let select = "SELECT * FROM jobs WHERE site_id = ? AND id = ?";
-        Ok(self.by_id(select, site_id, &[id.to_owned()], read).await?.pop())
+        let (site_id, id) = (site_id.to_owned(), id.to_owned());
+        self.read(move |connection| {
+            let sql = format!("{WHOLE} WHERE site_id = ? AND id = ?");
+            connection.prepare_cached(&sql)?.query_and_then([site_id, id], read)?.next().transpose()
+        })
+        .await
     }
 
     async fn jobs(&self, site_id: &str, page: Page) -> Result<Listing<Job>, StoreError> {
@@ -55,8 +67,8 @@ impl Jobs for Sqlite {
 
     async fn open_jobs(&self) -> Result<Vec<Job>, StoreError> {
         self.read(|connection| {
-            let sql = "SELECT * FROM jobs WHERE state IN ('waiting', 'running') ORDER BY id";
-            connection.prepare_cached(sql)?.query_and_then([], read)?.collect()
+            let sql = format!("{WHOLE} WHERE state IN ('waiting', 'running') ORDER BY id");
+            connection.prepare_cached(&sql)?.query_and_then([], read)?.collect()
         })
         .await
     }
@@ -69,7 +81,7 @@ impl Jobs for Sqlite {
 
 fn advance(connection: &Connection, site_id: &str, id: &str, step: Step) -> Result<bool, Failure> {
     let job: Option<Job> = connection
-        .prepare_cached("SELECT * FROM jobs WHERE site_id = ? AND id = ?")?
+        .prepare_cached("SELECT *, x'' AS payload FROM jobs WHERE site_id = ? AND id = ?")?
         .query_and_then([site_id, id], read)?
         .next()
         .transpose()?;
@@ -90,11 +102,12 @@ fn advance(connection: &Connection, site_id: &str, id: &str, step: Step) -> Resu
     }
     let room = Job::PROBLEMS.saturating_sub(job.problems.len());
     job.problems.extend(step.problems.into_iter().take(room));
-    let payload = if step.state.is_open() { job.payload } else { Vec::new() };
+    if !step.state.is_open() {
+        connection.prepare_cached("DELETE FROM job_payloads WHERE site_id = ? AND id = ?")?.execute([site_id, id])?;
+    }
     connection
         .prepare_cached(
-            "UPDATE jobs SET state = ?, position = ?, total = ?, counts = ?, problems = ?, error = ?, payload = ?,
-                             updated_at = ?
+            "UPDATE jobs SET state = ?, position = ?, total = ?, counts = ?, problems = ?, error = ?, updated_at = ?
              WHERE site_id = ? AND id = ?",
         )?
         .execute(params![
@@ -104,7 +117,6 @@ fn advance(connection: &Connection, site_id: &str, id: &str, step: Step) -> Resu
             json(&job.counts)?,
             json(&job.problems)?,
             step.error,
-            payload,
             step.now,
             site_id,
             id,
