@@ -1,4 +1,4 @@
-//! Tables as CSV: what the lists hold goes out, and past conversions come in. Pure, but for what [`import`] is told of the time.
+//! Tables as CSV: what the lists hold goes out, and past conversions come in. Pure.
 
 pub mod export;
 pub mod formula;
