@@ -1,9 +1,9 @@
 //! What a postback means: from parameters and a group's file to a conversion, or to the reason why not. Pure.
 
+use crate::settings::{FacetName, TypeSettings};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use tagwerk_protocol::absent::present;
-use crate::settings::{FacetName, TypeSettings};
 use tagwerk_protocol::conversion::{Amounts, Conversion, Repeat, TransactionType, ValueRule};
 use tagwerk_protocol::group::{Postback, TimeForm};
 use tagwerk_protocol::money::{Amount, Currency};
@@ -26,6 +26,9 @@ pub struct Rules {
     pub click_expiry_days: Option<u32>,
     /// Whether it was brought in afterwards, by an import or a reconciliation.
     pub past: bool,
+    /// The hash of the call as it was sent ([`call`]), where something in it was corrected by hand: it stays the same call, so that
+    /// its repeats are known.
+    pub call: Option<String>,
 }
 
 /// Reads a call's parameters by the rules of `group` for this channel. `call_id` tells it from its repeats, where each counts.
@@ -95,7 +98,7 @@ pub fn understand(
         },
     };
     let repeat = rules.types.iter().find(|known| known.name == kind).map(|known| known.repeat).unwrap_or_default();
-    let content = content(&sent, postback, rules.past);
+    let content = rules.call.clone().unwrap_or_else(|| content(&sent, postback, rules.past));
     // A row of a file that is brought in again is the same call.
     let call_id = if rules.past { content.as_str() } else { call_id };
     let by_transaction = Identity {
@@ -388,6 +391,11 @@ fn instead<'a>(sent: &Sent<'a>, postback: &Postback) -> Result<Option<Vec<&'a st
         Some(Some(_)) => Some(parts.into_iter().map(Option::unwrap_or_default).collect()),
         _ => None,
     })
+}
+
+/// What tells a call from others that say something else: a hash of its parameters.
+pub fn call(pairs: &[(String, String)], postback: &Postback, past: bool) -> String {
+    content(&Sent::of(pairs), postback, past)
 }
 
 /// A hash of all that is there, but what the group marks volatile, and of whether it was brought in afterwards, since its time is

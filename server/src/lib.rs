@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod credit;
 pub mod csv;
+pub mod fix;
 pub mod groups;
 pub mod http;
 pub mod importing;

@@ -117,10 +117,12 @@ pub fn read(
                 .postback
                 .as_ref()
                 .ok_or_else(|| Refusal::NotUnderstood(format!("the group {} takes no postbacks", known.name)))?;
-            let pairs = corrected(form::pairs(&raw.query).chain(form::pairs(&raw.body)).collect(), corrections);
+            let pairs = sent(channel, raw);
             let rules = rules(context.settings, of_group, channel);
-            let conversion = intake::understand(&pairs, &known.name, form, &rules, ids.postback)
-                .map_err(Refusal::NotUnderstood)?;
+            let rules = rules_of_call(rules, form, &pairs, corrections);
+            let pairs = corrected(pairs, corrections);
+            let conversion =
+                intake::understand(&pairs, &known.name, form, &rules, ids.postback).map_err(Refusal::NotUnderstood)?;
             let conversion = if channel == Channel::Pixel { without_money(conversion)? } else { conversion };
             Ok(Said::Conversion { conversion_id: ids.conversion, conversion: Box::new(conversion) })
         }
@@ -133,9 +135,7 @@ fn find<'a>(groups: &'a Groups, channel: Channel, name: &str) -> Result<&'a Grou
         Channel::Tracker | Channel::Pixel => groups.tracker(),
         _ => groups.get(name),
     };
-    found.ok_or_else(|| {
-        Refusal::UnknownGroup(format!("there is no group of that name; there are {}", groups.names()))
-    })
+    found.ok_or_else(|| Refusal::UnknownGroup(format!("there is no group of that name; there are {}", groups.names())))
 }
 
 fn check_sender(of_group: Option<&GroupSettings>, source_ip: &str) -> Result<(), Refusal> {
@@ -153,9 +153,7 @@ fn check_form(raw: &RawRequest) -> Result<(), Refusal> {
         kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
     };
     if !raw.body.is_empty() && raw.content_type.as_deref().is_some_and(|kind| !is_form(kind)) {
-        return Err(Refusal::NotUnderstood(
-            "the body must be form-encoded (application/x-www-form-urlencoded)".into(),
-        ));
+        return Err(Refusal::NotUnderstood("the body must be form-encoded (application/x-www-form-urlencoded)".into()));
     }
     Ok(())
 }
@@ -172,7 +170,37 @@ fn rules(settings: &SiteSettings, of_group: Option<&GroupSettings>, channel: Cha
         types,
         click_expiry_days: of_group.and_then(|group| group.click_expiry_days),
         past: matches!(channel, Channel::Import | Channel::Reconcile),
+        call: None,
     }
+}
+
+/// The rules for a call in which something was corrected: it stays the call that it was when it was sent.
+fn rules_of_call(rules: Rules, form: &Postback, sent: &[(String, String)], corrections: &Corrections) -> Rules {
+    let call = (!corrections.is_empty()).then(|| intake::call(sent, form, rules.past));
+    Rules { call, ..rules }
+}
+
+/// The parameters of a request, as they were sent. Of a notification the body alone counts, since nothing else is signed.
+fn sent(channel: Channel, raw: &RawRequest) -> Vec<(String, String)> {
+    match channel {
+        Channel::Ipn => form::pairs(&raw.body).collect(),
+        _ => form::pairs(&raw.query).chain(form::pairs(&raw.body)).collect(),
+    }
+}
+
+/// The parameters of a request, with what was corrected by hand in the place of what was sent.
+pub fn parameters(channel: Channel, raw: &RawRequest, corrections: &Corrections) -> Vec<(String, String)> {
+    corrected(sent(channel, raw), corrections)
+}
+
+/// The name of the parameter in which a click id comes back by this channel; `None` where the group takes nothing by it.
+pub fn click_id_parameter<'a>(groups: &'a Groups, channel: Channel, group: &str) -> Option<&'a str> {
+    let group = find(groups, channel, group).ok()?;
+    let form = match channel {
+        Channel::Ipn => &group.ipn.as_ref()?.form,
+        _ => group.postback.as_ref()?,
+    };
+    Some(&form.fields.click_id)
 }
 
 /// The pairs with what was corrected by hand in the place of what was sent; names are compared as everywhere.
@@ -221,7 +249,7 @@ fn notification(
     let Some(ipn) = &group.ipn else {
         return Err(Refusal::NotUnderstood(format!("the group {} sends no signed notifications", group.name)));
     };
-    let sent: Vec<(String, String)> = form::pairs(&raw.body).collect();
+    let sent = sent(Channel::Ipn, raw);
     let Some(passphrase) = (context.passphrase)(&group.name) else {
         return Err(Refusal::Forbidden(format!(
             "this site has no passphrase for {}; enter it in its settings (groups.{}.ipn_passphrase), the same as there",
@@ -234,12 +262,12 @@ fn notification(
     // Keys may come in capitals; names are compared ignoring case everywhere.
     let mut pairs = sent;
     pairs.retain(|(name, _)| !ipn.signed_by.iter().any(|signed| signed.eq_ignore_ascii_case(name)));
+    let rules = rules_of_call(rules(context.settings, of_group, Channel::Ipn), &ipn.form, &pairs, corrections);
     let pairs = corrected(pairs, corrections);
     let event = pairs.iter().find(|(name, _)| Postback::plain_name(name) == Postback::plain_name(&ipn.event));
     let event = event.map(|(_, word)| word.as_str()).unwrap_or_default();
     let is = |words: &[String]| words.iter().any(|word| word.eq_ignore_ascii_case(event));
     if ipn.form.transaction_types.keys().any(|word| word.eq_ignore_ascii_case(event)) {
-        let rules = rules(context.settings, of_group, Channel::Ipn);
         let understood = intake::understand(&pairs, &group.name, &ipn.form, &rules, ids.postback);
         // What is authentic is taken, whatever is made of it.
         return Ok(match understood {

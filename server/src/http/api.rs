@@ -11,13 +11,14 @@ use axum::routing::{get, post};
 
 mod addresses;
 mod export;
+mod fix;
 mod import;
 mod jobs;
 mod lists;
+mod part;
 mod rates;
 mod report;
 mod settings;
-mod part;
 mod shapes;
 
 /// The API's routes.
@@ -45,6 +46,10 @@ pub fn routes() -> Router<SharedApp> {
         .route("/sites/{site_id}/order_events.csv", get(export::order_events))
         .route("/sites/{site_id}/deliveries.csv", get(export::deliveries))
         .route("/sites/{site_id}/import", post(import::receive))
+        .route("/sites/{site_id}/postbacks/{postback_id}/correct", post(fix::correct))
+        .route("/sites/{site_id}/postbacks/{postback_id}/replay", post(fix::replay_one))
+        .route("/sites/{site_id}/conversions/{conversion_id}/assign", post(fix::assign))
+        .route("/sites/{site_id}/replay", post(fix::replay))
         .route("/sites/{site_id}/jobs", get(lists::jobs))
         .route("/sites/{site_id}/jobs/{job_id}", get(jobs::job))
         .route("/sites/{site_id}/reconcile", post(jobs::reconcile))

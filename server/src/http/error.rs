@@ -6,6 +6,7 @@
 //! - [`StoreError`] and [`Error::Broken`]: ours to mend. They are logged with their causes and answered without them.
 
 use crate::app::ChangeError;
+use crate::fix::FixError;
 use crate::rotation::RotationError;
 use crate::settings::SettingsError;
 use crate::store::StoreError;
@@ -172,6 +173,18 @@ impl From<RotationError> for Error {
             RotationError::Grace => Error::Refused(error.to_string()),
             RotationError::Vault(error) => error.into(),
             RotationError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<FixError> for Error {
+    fn from(error: FixError) -> Self {
+        match error {
+            FixError::Missing(what) => Error::NotFound(what.into()),
+            FixError::Refused(sentence) => Error::Refused(sentence),
+            FixError::Broken(problem) => Error::broken(problem),
+            FixError::Vault(error) => error.into(),
+            FixError::Store(error) => error.into(),
         }
     }
 }

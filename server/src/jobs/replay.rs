@@ -54,8 +54,7 @@ pub fn again(
         }
     };
     let known = corrections_of(app, postback)?;
-    let channel =
-        Channel::parse(&postback.channel).ok_or_else(|| format!("{:?} is no channel", postback.channel))?;
+    let channel = Channel::parse(&postback.channel).ok_or_else(|| format!("{:?} is no channel", postback.channel))?;
     let said = app.read(
         site,
         &settings,
@@ -68,6 +67,7 @@ pub fn again(
     );
     Ok(Rereading {
         postback_id: postback.id.clone(),
+        before: postback.corrections.clone(),
         corrections: sealed,
         said: said.map_err(|refusal| refusal.to_string()),
     })

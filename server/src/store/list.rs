@@ -134,6 +134,8 @@ macro_rules! fields {
 }
 
 fields! {
+    /// The row itself.
+    Id = "id",
     /// What became of it.
     State = "state",
     /// The type of a conversion.
@@ -244,8 +246,9 @@ impl List {
             }
             List::Events => &[EventId, VisitId, ClickId, Name],
             List::Clicks => &[ClickId, VisitId, Group, How, Foreign],
-            List::Postbacks => &[State, Group, Channel, ConversionId],
+            List::Postbacks => &[Id, State, Group, Channel, ConversionId],
             List::Conversions => &[
+                Id,
                 State,
                 Type,
                 Group,

@@ -206,6 +206,9 @@ pub struct ReceivedPostback {
 pub struct Rereading {
     /// The postback.
     pub postback_id: String,
+    /// What was corrected in it when it was read, sealed. Where the postback has other corrections by now, somebody was faster, and
+    /// nothing happens.
+    pub before: Option<Vec<u8>>,
     /// What the operator corrected, sealed; `None` leaves that as it is.
     pub corrections: Option<Vec<u8>>,
     /// What it says now, or why it cannot be understood.
@@ -322,7 +325,8 @@ pub trait Inbox {
         postbacks: Vec<ReceivedPostback>,
     ) -> Result<Vec<PostbackOutcome>, StoreError>;
     /// Brings the books up to what a postback says when it is read again. Its conversion keeps its id as long as a postback tells it.
-    /// `None` where there is no such postback.
+    /// `None` where there is no such postback, or somebody was faster. Of postbacks that are the same call, one that was corrected by hand
+    /// is the one that is booked.
     async fn reread(&self, site_id: &str, rereading: Rereading) -> Result<Option<PostbackOutcome>, StoreError>;
     /// The postbacks received after the one of this id, oldest first; from the very first without one.
     async fn postbacks_from(

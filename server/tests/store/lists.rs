@@ -253,6 +253,7 @@ async fn rows(store: &SharedStore, site_id: &str, list: List, page: Page) -> Lis
         }),
         List::Postbacks => listed!(postbacks, |row| row.id.clone(), {
             vec![
+                (Field::Id, some(&row.id)),
                 (Field::State, some(&row.state)),
                 (Field::Group, some(&row.group)),
                 (Field::Channel, some(&row.channel)),
@@ -261,6 +262,7 @@ async fn rows(store: &SharedStore, site_id: &str, list: List, page: Page) -> Lis
         }),
         List::Conversions => listed!(conversions, |row| row.id.clone(), {
             let mut fields = vec![
+                (Field::Id, some(&row.id)),
                 (Field::State, some(row.attribution.state.as_str())),
                 (Field::Type, some(&row.said.kind)),
                 (Field::Group, some(&row.said.group)),

@@ -107,6 +107,8 @@ macro_rules! conformance {
             another_rule_for_repeats_gives_the_books_it_would_have_given,
             calls_that_each_counted_become_one_when_the_rule_says_so_and_back,
             a_click_assigned_by_hand_credits_the_sale_and_is_kept,
+            of_the_same_call_the_one_corrected_by_hand_is_booked_in_every_order,
+            what_was_corrected_since_it_was_read_is_not_read_again,
             a_fact_about_an_order_is_kept_and_replaced,
             a_postback_that_is_not_there_is_not_read_again,
         ]);

@@ -9,7 +9,7 @@ use tagwerk_server::attribution::State;
 use tagwerk_server::store::{OrderEvent, PostbackOutcome, PostbackState, Rereading, Said, SharedStore};
 
 async fn reread(store: &SharedStore, site_id: &str, postback_id: &str, said: Result<Said, String>) -> PostbackOutcome {
-    let rereading = Rereading { postback_id: postback_id.to_owned(), corrections: None, said };
+    let rereading = Rereading { postback_id: postback_id.to_owned(), before: None, corrections: None, said };
     store.reread(site_id, rereading).await.expect("it is read again").expect("it is known")
 }
 
@@ -48,7 +48,10 @@ pub(crate) async fn a_conversion_keeps_its_id_whatever_its_postback_says_later(s
     reread(&store, &site_id, &ids[0], says(&other)).await;
     let after = only_conversion(&store, &site_id).await;
     assert_eq!((&after.id, after.received_at), (&before.id, before.received_at));
-    assert_eq!((after.value(), after.said.transaction_id.as_deref()), (Some(amount("3.00")), Some("another transaction")));
+    assert_eq!(
+        (after.value(), after.said.transaction_id.as_deref()),
+        (Some(amount("3.00")), Some("another transaction"))
+    );
 }
 
 pub(crate) async fn a_postback_that_says_nothing_any_more_takes_its_conversion_along(store: SharedStore) {
@@ -160,6 +163,7 @@ pub(crate) async fn a_click_assigned_by_hand_credits_the_sale_and_is_kept(store:
     let ids = booked(&store, &site_id, &[sale("t", None)]).await;
     let rereading = Rereading {
         postback_id: ids[0].clone(),
+        before: None,
         corrections: Some(b"sealed corrections".to_vec()),
         said: says(&sale("t", Some(click_id.as_str()))),
     };
@@ -170,6 +174,63 @@ pub(crate) async fn a_click_assigned_by_hand_credits_the_sale_and_is_kept(store:
     let kept = store.postback(&site_id, &ids[0]).await.expect("read").expect("known");
     assert_eq!(kept.corrections.as_deref(), Some(b"sealed corrections".as_slice()));
     assert_eq!(store.postbacks_of(&site_id, &row.id).await.expect("read").len(), 1);
+}
+
+/// As if the operator had corrected this postback, so that it says this.
+async fn corrected(store: &SharedStore, site_id: &str, postback_id: &str, conversion: &Conversion) {
+    let before = store.postback(site_id, postback_id).await.expect("read").expect("known").corrections;
+    let rereading = Rereading {
+        postback_id: postback_id.to_owned(),
+        before,
+        corrections: Some(b"corrections".to_vec()),
+        said: says(conversion),
+    };
+    store.reread(site_id, rereading).await.expect("read").expect("nobody was faster");
+}
+
+pub(crate) async fn of_the_same_call_the_one_corrected_by_hand_is_booked_in_every_order(store: SharedStore) {
+    let click_id = click(&visit(1), 1);
+    // The same call, whatever was made of it.
+    let sent = with_content(&sale("t", None));
+    let assigned = Conversion { sub_id: Some(click_id.to_string()), ..sent.clone() };
+    let says = |said: &Conversion| {
+        Ok(Said::Conversion { conversion_id: crate::given::id(), conversion: Box::new(said.clone()) })
+    };
+    for (which, then) in [(0, [0, 1]), (0, [1, 0]), (1, [0, 1]), (1, [1, 0])] {
+        let site_id = site(&store).await;
+        send(&store, &site_id, vec![page_view(&visit(1)), outbound(&click_id)]).await;
+        let mut ids = booked(&store, &site_id, &[sale("t", None), sale("t", None)]).await;
+        let id = only_conversion(&store, &site_id).await.id;
+        let rereading = Rereading {
+            postback_id: ids[which].clone(),
+            before: None,
+            corrections: Some(b"corrections".to_vec()),
+            said: says(&assigned),
+        };
+        store.reread(&site_id, rereading).await.expect("read").expect("known");
+        // It is sent once more, as it was at first.
+        ids.extend(booked(&store, &site_id, &[sale("t", None)]).await);
+        for index in then.into_iter().chain([2]) {
+            let before = store.postback(&site_id, &ids[index]).await.expect("read").expect("known").corrections;
+            let said = if index == which { says(&assigned) } else { says(&sent) };
+            let rereading = Rereading { postback_id: ids[index].clone(), before, corrections: None, said };
+            store.reread(&site_id, rereading).await.expect("read").expect("known");
+        }
+        let row = only_conversion(&store, &site_id).await;
+        assert_eq!((row.attribution.state, row.id), (State::Attributed, id), "{which} {then:?}");
+    }
+}
+
+pub(crate) async fn what_was_corrected_since_it_was_read_is_not_read_again(store: SharedStore) {
+    let site_id = site(&store).await;
+    let ids = booked(&store, &site_id, &[sale("t", None)]).await;
+    corrected(&store, &site_id, &ids[0], &sale("t2", None)).await;
+    let stale =
+        Rereading { postback_id: ids[0].clone(), before: None, corrections: None, said: says(&sale("t", None)) };
+    assert_eq!(store.reread(&site_id, stale).await.expect("read"), None);
+    assert_eq!(only_conversion(&store, &site_id).await.said.transaction_id.as_deref(), Some("t2"));
+    corrected(&store, &site_id, &ids[0], &sale("t3", None)).await;
+    assert_eq!(only_conversion(&store, &site_id).await.said.transaction_id.as_deref(), Some("t3"));
 }
 
 pub(crate) async fn a_fact_about_an_order_is_kept_and_replaced(store: SharedStore) {
@@ -202,7 +263,7 @@ pub(crate) async fn a_postback_that_is_not_there_is_not_read_again(store: Shared
     let site_id = site(&store).await;
     let elsewhere = site(&store).await;
     let ids = booked(&store, &site_id, &[sale("t", None)]).await;
-    let rereading = Rereading { postback_id: ids[0].clone(), corrections: None, said: Err("no".into()) };
+    let rereading = Rereading { postback_id: ids[0].clone(), before: None, corrections: None, said: Err("no".into()) };
     assert_eq!(store.reread(&elsewhere, rereading).await.expect("read"), None);
     assert_eq!(conversions(&store, &site_id).await.len(), 1);
     book(&store, &site_id, &sale("t", None)).await;

@@ -2,9 +2,13 @@
 
 use crate::app::App;
 use crate::http::error::Error;
-use crate::reading::RawRequest;
+use crate::jobs::replay::{corrections_of, opened};
+use crate::reading::parameters;
 use crate::settings::SiteSettings;
-use crate::store::{ClickRow, ConversionRow, EventRow, FirstTouch, Job, LinkRow, Millis, OrderEventRow, PostbackRow, Site, Visit};
+use crate::store::{
+    Channel, ClickRow, ConversionRow, EventRow, FirstTouch, Job, LinkRow, Millis, OrderEventRow, PostbackRow, Site,
+    Visit,
+};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use tagwerk_protocol::money::Amount;
@@ -109,10 +113,30 @@ pub(super) fn link_json(link: LinkRow) -> Value {
     })
 }
 
-/// A postback, opened.
+/// A postback, opened: as it arrived, what was corrected in it, and the parameters that are read then. What does not open is `null`,
+/// which must not hide the others.
 pub(super) fn postback_json(app: &App, postback: PostbackRow) -> Value {
+    let raw = opened(app, &postback);
+    let corrections = corrections_of(app, &postback);
+    for problem in [raw.as_ref().err(), corrections.as_ref().err()].into_iter().flatten() {
+        tracing::error!(postback = postback.id, problem, "a postback does not open");
+    }
+    let (raw, corrections) = (raw.ok(), corrections.ok());
+    let channel = Channel::parse(&postback.channel);
+    let parameters = match (&raw, &corrections, channel) {
+        (Some(raw), Some(corrections), Some(channel)) => {
+            let mut merged = Map::new();
+            for (name, value) in parameters(channel, raw, corrections) {
+                merged.entry(name).or_insert_with(|| value.into());
+            }
+            Some(merged)
+        }
+        _ => None,
+    };
     json!({
-        "raw": raw_text(app, &postback),
+        "raw": raw.map(|raw| raw.text()),
+        "corrections": corrections,
+        "parameters": parameters,
         "id": postback.id,
         "received_at": time(postback.received_at),
         "group": postback.group,
@@ -125,12 +149,11 @@ pub(super) fn postback_json(app: &App, postback: PostbackRow) -> Value {
 
 /// The raw request of a postback, as people read it; nothing where it does not open, which must not hide the others.
 pub(super) fn raw_text(app: &App, postback: &PostbackRow) -> Option<String> {
-    let opened = app.vault.unseal(&RawRequest::place(&postback.id), &postback.raw);
-    let raw = opened.ok().and_then(|raw| serde_json::from_slice::<RawRequest>(&raw).ok());
-    if raw.is_none() {
-        tracing::error!(postback = postback.id, "a raw request does not open");
+    let raw = opened(app, postback);
+    if let Err(problem) = &raw {
+        tracing::error!(postback = postback.id, problem, "a postback does not open");
     }
-    raw.map(|raw| raw.text())
+    raw.ok().map(|raw| raw.text())
 }
 
 /// A long task; what it works from stays sealed.

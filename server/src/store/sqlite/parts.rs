@@ -142,6 +142,7 @@ fn condition(list: List, field: Field, value: &str) -> Option<&'static str> {
     };
     match (list, field) {
         (List::Visits | List::Conversions, _) if of_source.is_some() => of_source,
+        (List::Postbacks | List::Conversions, Field::Id) => Some("row.id = ?"),
         (List::Visits, Field::VisitId) => Some("row.visit_id = ?"),
         (List::Visits, Field::VisitorId) => {
             Some("row.id IN (SELECT id FROM visits WHERE site_id = ?1 AND visitor_id = ?)")

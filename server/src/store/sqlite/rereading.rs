@@ -21,26 +21,27 @@ struct Teller {
     reading: Option<String>,
 }
 
-/// Takes what a postback says now; `None` where there is no such postback.
+/// Takes what a postback says now; `None` where there is no such postback, or it was corrected since it was read.
 pub(super) fn reread(
     connection: &Connection,
     site_id: &str,
     rereading: &Rereading,
 ) -> Result<Option<PostbackOutcome>, Failure> {
     let id = rereading.postback_id.as_str();
-    let before: Option<(Millis, Option<String>)> = connection
-        .prepare_cached("SELECT received_at, conversion_id FROM postbacks WHERE site_id = ? AND id = ?")?
-        .query_row([site_id, id], |row| Ok((row.get(0)?, row.get(1)?)))
+    let before: Option<(Millis, Option<String>, Option<Vec<u8>>)> = connection
+        .prepare_cached("SELECT received_at, conversion_id, corrections FROM postbacks WHERE site_id = ? AND id = ?")?
+        .query_row([site_id, id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let Some((received_at, old)) = before else { return Ok(None) };
+    let Some((received_at, old, known)) = before else { return Ok(None) };
+    if known != rereading.before {
+        return Ok(None);
+    }
     if let Some(corrections) = &rereading.corrections {
         connection
             .prepare_cached("UPDATE postbacks SET corrections = ? WHERE site_id = ? AND id = ?")?
             .execute(params![corrections, site_id, id])?;
     }
-    connection
-        .prepare_cached("DELETE FROM order_events WHERE site_id = ? AND id = ?")?
-        .execute([site_id, id])?;
+    connection.prepare_cached("DELETE FROM order_events WHERE site_id = ? AND id = ?")?.execute([site_id, id])?;
     // What only the row of a conversion holds must stand beside its postback before the row changes.
     if let Some(old) = &old
         && let Some(booked) = booked_as(connection, site_id, old)?
@@ -58,22 +59,29 @@ pub(super) fn reread(
                     }
                     booked.id
                 }
-                None => sole_conversion(connection, site_id, id, old.as_deref())?
-                    .unwrap_or_else(|| conversion_id.clone()),
+                None => {
+                    sole_conversion(connection, site_id, id, old.as_deref())?.unwrap_or_else(|| conversion_id.clone())
+                }
             };
-            let (content, reading) = (content_key(&conversion.content), json(conversion)?);
+            let content = content_key(&conversion.content);
+            let corrected = rereading.corrections.is_some() || known.is_some();
+            // The same call, put right by hand in another postback, stays as it was put right.
+            let yields = !corrected && is_corrected(connection, site_id, &target, &content, id)?;
+            let reading = if yields { None } else { Some(json(conversion)?) };
             connection
                 .prepare_cached(
                     "UPDATE postbacks SET conversion_id = ?, content = ?, reading = ? WHERE site_id = ? AND id = ?",
                 )?
                 .execute(params![target, content, reading, site_id, id])?;
-            // Others that say the same are read alike.
-            connection
-                .prepare_cached(
-                    "UPDATE postbacks SET reading = NULL
-                     WHERE site_id = ? AND conversion_id = ? AND content = ? AND reading IS NOT NULL AND id <> ?",
-                )?
-                .execute(params![site_id, target, content, id])?;
+            if !yields {
+                // Others that say the same are read alike.
+                connection
+                    .prepare_cached(
+                        "UPDATE postbacks SET reading = NULL
+                         WHERE site_id = ? AND conversion_id = ? AND content = ? AND reading IS NOT NULL AND id <> ?",
+                    )?
+                    .execute(params![site_id, target, content, id])?;
+            }
             if old.as_deref() != Some(&target)
                 && let Some(old) = &old
             {
@@ -97,6 +105,19 @@ pub(super) fn reread(
         }
     };
     Ok(Some(outcome))
+}
+
+/// Whether another postback tells the same version of this conversion and was corrected by hand.
+fn is_corrected(
+    connection: &Connection,
+    site_id: &str,
+    conversion_id: &str,
+    content: &[u8],
+    postback_id: &str,
+) -> Result<bool, Failure> {
+    let sql = "SELECT 1 FROM postbacks
+               WHERE site_id = ? AND conversion_id = ? AND content = ? AND id <> ? AND corrections IS NOT NULL";
+    Ok(connection.prepare_cached(sql)?.exists(params![site_id, conversion_id, content, postback_id])?)
 }
 
 /// Hands the version that this postback holds to another one that tells it, too.
