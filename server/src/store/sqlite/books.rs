@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use rusqlite::{Row, params};
 
 /// Conversions with what others say about them. A conversion that does not carry its money shows the type and sale of the one that does;
-/// whether a payment is a rebill is looked up only where its kind recurs and the sender does not say.
+/// whether a payment is a rebill is looked up only where its kind recurs and the sender does not say. A `+` keeps a column from being what
+/// an index is entered by: few rows share an order, a click or a transaction, many lie before a time.
 pub(super) const CONVERSIONS: &str = "
     SELECT row.*, visits.source, visits.click_ids,
            carrier.kind AS booked_under, coalesce(row.sale_id, carrier.sale_id) AS shown_sale_id,
@@ -24,24 +25,24 @@ pub(super) const CONVERSIONS: &str = "
                       AND earlier.order_id = row.order_id AND earlier.transaction_type = 'payment'
                       AND earlier.is_test = 0 AND earlier.carries = 1
                       AND earlier.product_id IS row.product_id AND earlier.transaction_id IS NOT row.transaction_id
-                      AND (earlier.at, earlier.id) < (row.at, row.id))
+                      AND (+earlier.at, earlier.identity) < (row.at, row.identity))
                 WHEN row.click_id IS NOT NULL AND row.product_id IS NOT NULL THEN EXISTS (
                     SELECT 1 FROM conversions AS earlier
                     WHERE earlier.site_id = row.site_id AND earlier.tracking_group = row.tracking_group
                       AND earlier.click_id = row.click_id AND earlier.product_id = row.product_id
                       AND earlier.transaction_type = 'payment' AND earlier.is_test = 0 AND earlier.carries = 1
                       AND earlier.transaction_id IS NOT row.transaction_id
-                      AND (earlier.at, earlier.id) < (row.at, row.id))
+                      AND (+earlier.at, earlier.identity) < (row.at, row.identity))
                 ELSE 0 END AS shown_rebill
     FROM conversions AS row
     LEFT JOIN visits ON visits.site_id = row.site_id AND visits.visit_id = row.visit_id
-    LEFT JOIN conversions AS carrier ON row.carries = 0 AND carrier.site_id = row.site_id AND carrier.id = (
+    LEFT JOIN conversions AS carrier ON carrier.site_id = row.site_id AND carrier.id = CASE WHEN row.carries = 0 THEN (
         SELECT id FROM conversions AS other
         WHERE other.site_id = row.site_id AND other.tracking_group = row.tracking_group
           AND other.transaction_id = row.transaction_id
           AND (other.transaction_type = row.transaction_type OR row.assumed = 1)
           AND other.carries = 1 AND other.is_test = 0
-        ORDER BY other.identity LIMIT 1)";
+        ORDER BY +other.identity LIMIT 1) END";
 
 #[async_trait]
 impl Books for Sqlite {
@@ -152,5 +153,31 @@ impl Sqlite {
             Ok(found)
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::Options;
+
+    #[tokio::test]
+    async fn what_other_rows_say_about_a_conversion_is_looked_up_among_few() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Sqlite::open(&folder.path().join("tagwerk.db"), Options::default()).expect("it opens");
+        let plan: Vec<String> = store
+            .read(|connection| {
+                let sql = format!("EXPLAIN QUERY PLAN {CONVERSIONS} WHERE row.site_id = ? ORDER BY row.id DESC LIMIT 9");
+                let mut statement = connection.prepare(&sql)?;
+                let steps = statement.query_map(["site"], |step| step.get(3))?;
+                Ok(steps.collect::<Result<_, _>>()?)
+            })
+            .await
+            .expect("a plan");
+        let looked_up = plan.iter().filter(|step| ["SEARCH earlier ", "SEARCH other "].iter().any(|of| step.starts_with(of)));
+        assert_eq!(looked_up.clone().count(), 4, "{plan:?}");
+        for step in looked_up {
+            assert!(step.contains(" INDEX conversions_of_"), "{step}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
 use tagwerk_protocol::click_id::VisitId;
-use tagwerk_protocol::conversion::{Conversion, Repeat};
+use tagwerk_protocol::conversion::Conversion;
 
 /// What is booked under an identity.
 pub(super) struct Booked {
@@ -56,7 +56,7 @@ pub(super) fn book(
     };
     let is_known = booked.said.content == conversion.content
         || (booked.versions > 1 && is_told(connection, site_id, &booked.id, &content)?);
-    let before = versions_that_count(connection, site_id, &booked)?;
+    let before = if is_known { Vec::new() } else { versions(connection, site_id, &booked)? };
     let effect = if is_known { Effect::Repeats } else { effect(&before, conversion) };
     if effect != Effect::Repeats && booked.versions == 1 {
         keep_reading(connection, site_id, &booked)?;
@@ -116,9 +116,10 @@ fn is_told(connection: &Connection, site_id: &str, id: &str, content: &[u8]) -> 
     Ok(connection.prepare_cached(sql)?.exists(params![site_id, id, content])?)
 }
 
-/// What one more version has to be weighed against: where amounts are added up all versions, else the one that counts.
-fn versions_that_count(connection: &Connection, site_id: &str, booked: &Booked) -> Result<Vec<Conversion>, Failure> {
-    if booked.versions == 1 || booked.said.repeat != Repeat::AddPayout {
+/// What one more version has to be weighed against: every version there is, and not the one that counts alone. Versions may be of
+/// several types, and which of them says what a repeat does may change with one more.
+fn versions(connection: &Connection, site_id: &str, booked: &Booked) -> Result<Vec<Conversion>, Failure> {
+    if booked.versions == 1 {
         return Ok(vec![booked.said.clone()]);
     }
     let sql = "SELECT reading FROM postbacks WHERE site_id = ? AND conversion_id = ? AND reading IS NOT NULL ORDER BY id";
