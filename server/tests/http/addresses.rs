@@ -92,8 +92,16 @@ async fn a_new_tracking_id_counts_at_once_and_the_old_one_for_the_grace() {
 async fn the_grace_is_a_week_where_nobody_says_and_at_most_a_year() {
     let server = Server::start().await;
     let path = format!("{}/api/v1/sites/{}/tracking_id/rotate", server.url, server.site_id);
-    let answer: Value =
-        server.client.post(&path).bearer_auth(&server.token).send().await.expect("an answer").json().await.expect("JSON");
+    let answer: Value = server
+        .client
+        .post(&path)
+        .bearer_auth(&server.token)
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("JSON");
     let until: jiff::Timestamp = answer["replaced"][0]["until"].as_str().expect("a time").parse().expect("RFC 3339");
     assert_eq!((until.as_second() - jiff::Timestamp::now().as_second() + 1800) / 3600, 168);
     let (status, sentence) = error_of(rotate(&server, json!({"grace_hours": 8761})).await).await;
@@ -110,7 +118,8 @@ async fn the_grace_is_a_week_where_nobody_says_and_at_most_a_year() {
 #[tokio::test]
 async fn the_command_line_rotates_while_the_server_runs() {
     let server = Server::start().await;
-    let output = command(server.data()).args(["site", "rotate", "--site-id", &server.site_id, "--grace-hours", "0"]).output();
+    let output =
+        command(server.data()).args(["site", "rotate", "--site-id", &server.site_id, "--grace-hours", "0"]).output();
     let text = String::from_utf8(output.expect("it runs").stdout).expect("text");
     let new = text.lines().find_map(|line| line.strip_prefix("tracking_id=")).expect("the new id");
     let status = async |tracking_id: &str| {
@@ -118,7 +127,8 @@ async fn the_command_line_rotates_while_the_server_runs() {
         server.client.get(url).query(&crate::server::sale("", "t")).send().await.expect("an answer").status().as_u16()
     };
     assert_eq!((status(new).await, status(&server.tracking_id).await), (200, 404));
-    let unknown = command(server.data()).args(["site", "rotate", "--site-id", "NoSuchSite00"]).output().expect("it runs");
+    let unknown =
+        command(server.data()).args(["site", "rotate", "--site-id", "NoSuchSite00"]).output().expect("it runs");
     assert!(!unknown.status.success());
     let (_, other) = add_site(server.data(), "Other");
     assert_eq!(status(&other).await, 200, "another site is not touched");

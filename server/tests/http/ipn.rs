@@ -137,7 +137,10 @@ async fn without_a_passphrase_nothing_is_authentic_and_the_answer_says_what_to_d
     let unkeyed = signature(&fields, "");
     let (status, body) = post(&server, &[fields[0], fields[1], ("sha_sign", &unkeyed)]).await;
     assert_eq!(status, 403);
-    assert!(body.contains("no passphrase for Digistore24") && body.contains("groups.digistore24.ipn_passphrase"), "{body}");
+    assert!(
+        body.contains("no passphrase for Digistore24") && body.contains("groups.digistore24.ipn_passphrase"),
+        "{body}"
+    );
     assert_eq!(server.list("postbacks").await.remove(0)["state"], "refused");
 }
 
@@ -156,7 +159,8 @@ async fn forgeries_fill_no_disk_and_the_authentic_still_get_through() {
 #[tokio::test]
 async fn the_query_is_no_part_of_a_signed_notification() {
     let server = vendor().await;
-    let fields = [("event", "on_payment"), ("order_id", "ORD-1"), ("amount_brutto", "20.00"), ("amount_netto", "10.00")];
+    let fields =
+        [("event", "on_payment"), ("order_id", "ORD-1"), ("amount_brutto", "20.00"), ("amount_netto", "10.00")];
     let signature = signature(&fields, PASSPHRASE);
     let more = [("transaction_id", "t-9"), ("click_id", "stolen"), ("amount_brutto", "999.00")];
     let signed: Vec<(&str, &str)> = fields.into_iter().chain([("sha_sign", signature.as_str())]).collect();

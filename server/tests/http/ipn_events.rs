@@ -2,6 +2,7 @@
 
 use crate::ipn::{notify, vendor};
 use crate::server::{Server, sale};
+use crate::types::clicked_before;
 use serde_json::{Value, json};
 
 fn ok() -> (u16, String) {
@@ -118,6 +119,28 @@ async fn rebills_are_told_from_first_payments_by_their_number() {
     }
     assert_eq!(notify(&server, &payment("single", "A2", &[("pay_sequence_no", "0")])).await, ok());
     for (transaction, is_rebill) in [("s-1", false), ("s-2", true), ("s-3", true), ("single", false)] {
+        assert_eq!(by_transaction(&server, transaction).await["rebill"], is_rebill, "{transaction}");
+    }
+}
+
+#[tokio::test]
+async fn rebills_told_by_postback_are_those_whose_order_or_click_has_an_earlier_one() {
+    let server = Server::start().await;
+    let click_id = clicked_before(&server, 1).await;
+    let now = jiff::Timestamp::now().as_second();
+    let told = async |transaction: &str, order: &str, billing: &str, second: i64| {
+        let second = (now + second).to_string();
+        let mut query = sale(&click_id, transaction);
+        query.extend([("order_id", order), ("billing_type", billing), ("datetime_unix", &second)]);
+        assert_eq!(server.postback(&query).await.0, 200);
+    };
+    // The second payment arrives before the first.
+    told("s-2", "A1", "subscription", -1).await;
+    told("s-1", "A1", "subscription", -2).await;
+    told("s-3", "A2", "subscription", -1).await;
+    told("i-1", "", "installment", -3).await;
+    told("once", "A1", "single_payment", -1).await;
+    for (transaction, is_rebill) in [("s-1", false), ("s-2", true), ("s-3", false), ("i-1", false), ("once", false)] {
         assert_eq!(by_transaction(&server, transaction).await["rebill"], is_rebill, "{transaction}");
     }
 }

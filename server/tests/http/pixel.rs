@@ -56,7 +56,17 @@ async fn a_pixel_that_would_move_money_is_refused_and_kept() {
     let mapped = json!({"types": [{"name": "Purchase", "from": {"type": ["Bought"]}}]});
     assert_eq!(server.patch_settings(mapped).await.status(), 200);
     let words = [
-        "Purchase", "purchase", "Refund", "refund", "Chargeback", "payment", "chargeback", "upsell", "subscription", "Bought", "",
+        "Purchase",
+        "purchase",
+        "Refund",
+        "refund",
+        "Chargeback",
+        "payment",
+        "chargeback",
+        "upsell",
+        "subscription",
+        "Bought",
+        "",
     ];
     for word in words {
         let response = load(&server, &[("clickid", "x"), ("type", word), ("sum", "99.00")]).await;
@@ -72,7 +82,8 @@ async fn a_pixel_that_would_move_money_is_refused_and_kept() {
 #[tokio::test]
 async fn what_a_pixel_says_of_money_and_transactions_is_not_listened_to() {
     let server = Server::start().await;
-    let claim = [("clickid", "x"), ("type", "Späti"), ("txid", "t-1"), ("sum", "0.01"), ("currency", "EUR"), ("order_id", "o")];
+    let claim =
+        [("clickid", "x"), ("type", "Späti"), ("txid", "t-1"), ("sum", "0.01"), ("currency", "EUR"), ("order_id", "o")];
     let later = [("clickid", "x"), ("type", "Späti"), ("txid", "t-2"), ("sum", "8.00"), ("currency", "EUR")];
     assert_eq!(load(&server, &claim).await.status(), 200);
     let told = [("clickid", "x"), ("type", "Späti"), ("txid", "t-1"), ("sum", "8.00"), ("currency", "EUR")];
@@ -111,7 +122,11 @@ async fn one_address_can_load_so_many_pixels_a_minute() {
     }
     assert_eq!(answers, [200, 200, 429, 429]);
     assert_eq!(server.list("postbacks").await.len(), 2);
-    assert_eq!(call(&server, &[("clickid", "x"), ("sum", "1"), ("txid", "t")]).await.0, 200, "trackers are not counted");
+    assert_eq!(
+        call(&server, &[("clickid", "x"), ("sum", "1"), ("txid", "t")]).await.0,
+        200,
+        "trackers are not counted"
+    );
 }
 
 #[tokio::test]

@@ -65,7 +65,11 @@ async fn add_payout_adds_what_differs_and_nothing_twice() {
         let (books, postbacks) = told("add_payout", &calls).await;
         assert_eq!(values(&books), ["12.00"], "{calls:?}");
         assert_eq!(books[0]["amounts"]["affiliate"], "12.00");
-        assert!(books[0]["reason"].as_str().expect("a reason").contains("2 calls are added up"), "{}", books[0]["reason"]);
+        assert!(
+            books[0]["reason"].as_str().expect("a reason").contains("2 calls are added up"),
+            "{}",
+            books[0]["reason"]
+        );
         let updated = states(&postbacks).iter().filter(|state| **state == "updated").count();
         assert_eq!(updated, 1, "{:?}", states(&postbacks));
     }
@@ -99,7 +103,8 @@ async fn modes_are_chosen_for_each_type() {
     assert_eq!(server.patch_settings(types).await.status(), 200);
     for word in ["Deposit", "Trial", "Unnamed"] {
         for _ in 0..2 {
-            let query = [("type", word), ("transaction_id", word), ("transaction_type", "payment"), ("currency", "EUR")];
+            let query =
+                [("type", word), ("transaction_id", word), ("transaction_type", "payment"), ("currency", "EUR")];
             assert_eq!(server.postback(&query).await.0, 200);
         }
     }

@@ -55,7 +55,10 @@ async fn macros_that_nobody_replaced_are_absent() {
     let server = Server::start().await;
     told(&server, &[("clickid", "{clickid}"), ("sum", "1.00"), ("type", "{type}"), ("txid", "{txid}")]).await;
     let conversion = server.list("conversions").await.remove(0);
-    assert_eq!(json!([conversion["click_id"], conversion["transaction_id"], conversion["type"]]), json!([null, null, "Purchase"]));
+    assert_eq!(
+        json!([conversion["click_id"], conversion["transaction_id"], conversion["type"]]),
+        json!([null, null, "Purchase"])
+    );
 }
 
 #[tokio::test]
@@ -95,7 +98,8 @@ async fn in_every_order(calls: &[(bool, &str)]) {
         let product = format!("p-{turn}");
         for (is_refund, word) in order {
             let txid = format!("{}-{turn}", if *is_refund { "refund" } else { "sale" });
-            let facts = [("clickid", click_id.as_str()), ("sum", "12.50"), ("currency", "EUR"), ("product_id", &product)];
+            let facts =
+                [("clickid", click_id.as_str()), ("sum", "12.50"), ("currency", "EUR"), ("product_id", &product)];
             let query: Vec<(&str, &str)> = facts.into_iter().chain([("txid", txid.as_str()), ("type", word)]).collect();
             told(&server, &query).await;
         }
@@ -131,7 +135,8 @@ async fn event_ids_tell_repeats_apart_where_the_site_says_so() {
     let server = Server::start().await;
     let types = json!({"types": [{"name": "Deposit", "repeat": "ignore_by_event_id"}]});
     assert_eq!(server.patch_settings(types).await.status(), 200);
-    let deposit = |event, sum| [("clickid", "x"), ("type", "Deposit"), ("txid", "t"), ("rdtk_event_id", event), ("sum", sum)];
+    let deposit =
+        |event, sum| [("clickid", "x"), ("type", "Deposit"), ("txid", "t"), ("rdtk_event_id", event), ("sum", sum)];
     for (event, sum, state) in [
         ("e-1", "5.00", "unattributed"),
         ("e-1", "5.00", "duplicate"),
@@ -154,7 +159,8 @@ async fn event_ids_tell_repeats_apart_where_the_site_says_so() {
 async fn event_ids_tell_nothing_apart_without_that() {
     let server = Server::start().await;
     for event in ["e-1", "e-2"] {
-        told(&server, &[("clickid", "x"), ("type", "Deposit"), ("txid", "t"), ("rdtk_event_id", event), ("sum", "5")]).await;
+        told(&server, &[("clickid", "x"), ("type", "Deposit"), ("txid", "t"), ("rdtk_event_id", event), ("sum", "5")])
+            .await;
     }
     assert_eq!(server.list("conversions").await.len(), 1);
 }

@@ -24,9 +24,13 @@ async fn type_of(server: &Server, transaction: &str, more: &[(&str, &str)]) -> V
 #[tokio::test]
 async fn types_are_told_apart_as_their_senders_spell_them() {
     let server = with_types(json!([{"name": "Trial", "from": {"type": ["trial"]}}])).await;
-    for (transaction, word, kind) in
-        [("1", "trial", "Trial"), ("2", "Trial", "Trial"), ("3", "TRIAL", "TRIAL"), ("4", "trial ", "Trial"), ("5", "other", "other")]
-    {
+    for (transaction, word, kind) in [
+        ("1", "trial", "Trial"),
+        ("2", "Trial", "Trial"),
+        ("3", "TRIAL", "TRIAL"),
+        ("4", "trial ", "Trial"),
+        ("5", "other", "other"),
+    ] {
         assert_eq!(type_of(&server, transaction, &[("type", word)]).await, kind, "{word:?}");
     }
 }
@@ -84,7 +88,7 @@ async fn a_currency_that_is_stated_wrongly_is_put_right_for_the_group() {
 const DAY: i64 = 86_400_000;
 
 /// A click of so many days ago, reported now.
-async fn clicked_before(server: &Server, days: i64) -> String {
+pub(crate) async fn clicked_before(server: &Server, days: i64) -> String {
     let (mut view, mut click) = visit_with_click();
     for event in [&mut view, &mut click] {
         event.at -= days * DAY;
