@@ -167,14 +167,16 @@ mod tests {
         let store = Sqlite::open(&folder.path().join("tagwerk.db"), Options::default()).expect("it opens");
         let plan: Vec<String> = store
             .read(|connection| {
-                let sql = format!("EXPLAIN QUERY PLAN {CONVERSIONS} WHERE row.site_id = ? ORDER BY row.id DESC LIMIT 9");
+                let sql =
+                    format!("EXPLAIN QUERY PLAN {CONVERSIONS} WHERE row.site_id = ? ORDER BY row.id DESC LIMIT 9");
                 let mut statement = connection.prepare(&sql)?;
                 let steps = statement.query_map(["site"], |step| step.get(3))?;
                 Ok(steps.collect::<Result<_, _>>()?)
             })
             .await
             .expect("a plan");
-        let looked_up = plan.iter().filter(|step| ["SEARCH earlier ", "SEARCH other "].iter().any(|of| step.starts_with(of)));
+        let looked_up =
+            plan.iter().filter(|step| ["SEARCH earlier ", "SEARCH other "].iter().any(|of| step.starts_with(of)));
         assert_eq!(looked_up.clone().count(), 4, "{plan:?}");
         for step in looked_up {
             assert!(step.contains(" INDEX conversions_of_"), "{step}");
