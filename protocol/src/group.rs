@@ -328,6 +328,31 @@ impl Postback {
         macros.into_iter().map(|name| format!("{name}={{{name}}}")).collect::<Vec<_>>().join("&")
     }
 
+    /// The names of the parameters that are read.
+    pub fn parameters(&self) -> Vec<String> {
+        let (fields, amounts) = (&self.fields, &self.amounts);
+        let named = [
+            &fields.transaction_id,
+            &fields.order_id,
+            &fields.order_type,
+            &fields.billing_type,
+            &fields.billing_status,
+            &fields.product_id,
+            &fields.product_name,
+            &fields.currency,
+            &fields.is_test,
+            &fields.event_id,
+            &fields.sequence,
+            &amounts.affiliate,
+            &amounts.vendor,
+            &amounts.brutto,
+            &amounts.netto,
+        ];
+        let always = [&fields.click_id, &fields.transaction_type];
+        let times = self.time.iter().map(|time| &time.param);
+        always.into_iter().chain(named.into_iter().flatten()).chain(times).chain(&self.custom).cloned().collect()
+    }
+
     /// The name by which parameters are compared: lower case, without `_` and `-`.
     pub fn plain_name(name: &str) -> String {
         name.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()

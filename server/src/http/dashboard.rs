@@ -6,6 +6,7 @@ mod incoming;
 pub(crate) mod page;
 mod setup;
 mod when;
+mod worklist;
 
 use crate::app::SharedApp;
 use crate::reading::RawRequest;
@@ -38,6 +39,11 @@ pub fn routes() -> Router<SharedApp> {
         .route("/sites/{site_id}/value", post(choose_value))
         .route("/sites/{site_id}/passphrase", post(addresses::choose_passphrase))
         .route("/sites/{site_id}/rotate", post(addresses::rotate))
+        .route("/sites/{site_id}/worklist", get(worklist::show))
+        .route("/sites/{site_id}/postbacks/{postback_id}/correct", post(worklist::correct))
+        .route("/sites/{site_id}/postbacks/{postback_id}/replay", post(worklist::replay_one))
+        .route("/sites/{site_id}/conversions/{conversion_id}/assign", post(worklist::assign))
+        .route("/sites/{site_id}/replay", post(worklist::replay))
         .route("/sites/{site_id}/{list}", get(older))
         .merge(page::routes())
 }

@@ -6,19 +6,19 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 
 /// A browser of one operator: it follows no redirect by itself, so that each is seen.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     server: &'a Server,
     client: Client,
     cookie: String,
 }
 
 impl<'a> Browser<'a> {
-    fn new(server: &'a Server) -> Self {
+    pub(crate) fn new(server: &'a Server) -> Self {
         let client = Client::builder().redirect(Policy::none()).build().expect("a client");
         Self { server, client, cookie: String::new() }
     }
 
-    async fn signed_in(server: &'a Server) -> Self {
+    pub(crate) async fn signed_in(server: &'a Server) -> Self {
         let mut browser = Self::new(server);
         let response = browser.post("/sign-in", &[("token", TOKEN)]).await;
         assert_eq!((response.status().as_u16(), location(&response)), (303, "/"));
@@ -26,12 +26,12 @@ impl<'a> Browser<'a> {
         browser
     }
 
-    async fn get(&self, path: &str) -> Response {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         let request = self.client.get(format!("{}{path}", self.server.url)).header(COOKIE, &self.cookie);
         request.send().await.expect("an answer")
     }
 
-    async fn page(&self, path: &str) -> String {
+    pub(crate) async fn page(&self, path: &str) -> String {
         let response = self.get(path).await;
         assert_eq!(response.status(), 200, "{path}");
         response.text().await.expect("text")
@@ -41,11 +41,11 @@ impl<'a> Browser<'a> {
         self.page(&format!("/sites/{}", self.server.site_id)).await
     }
 
-    async fn post(&self, path: &str, form: &[(&str, &str)]) -> Response {
+    pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Response {
         self.post_from(Some(&self.server.url), path, form).await
     }
 
-    async fn post_from(&self, origin: Option<&str>, path: &str, form: &[(&str, &str)]) -> Response {
+    pub(crate) async fn post_from(&self, origin: Option<&str>, path: &str, form: &[(&str, &str)]) -> Response {
         let mut request =
             self.client.post(format!("{}{path}", self.server.url)).header(COOKIE, &self.cookie).form(form);
         if let Some(origin) = origin {
@@ -55,7 +55,7 @@ impl<'a> Browser<'a> {
     }
 }
 
-fn location(response: &Response) -> &str {
+pub(crate) fn location(response: &Response) -> &str {
     response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 

@@ -29,3 +29,4 @@ mod start;
 mod tracker;
 mod types;
 mod visitor;
+mod worklist;
