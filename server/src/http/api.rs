@@ -15,6 +15,7 @@ mod fix;
 mod import;
 mod jobs;
 mod lists;
+mod openapi;
 mod part;
 mod rates;
 mod report;
@@ -24,6 +25,7 @@ mod shapes;
 /// The API's routes.
 pub fn routes() -> Router<SharedApp> {
     Router::new()
+        .route("/openapi.json", get(openapi::show))
         .route("/rates", get(rates::list).post(rates::take))
         .route("/sites", get(settings::sites))
         .route("/sites/{site_id}/settings", get(settings::settings).patch(settings::patch_settings))
