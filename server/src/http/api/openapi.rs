@@ -63,6 +63,12 @@ fn operation(route: &Route) -> Value {
             "default": { "description": "a sentence that says what to do", "content": as_json(named("Error")) },
         },
     });
+    if route.path.ends_with("/import")
+        && let Some(answers) = operation.pointer_mut("/responses").and_then(Value::as_object_mut)
+    {
+        let whole = as_json(json!({ "type": "object" }));
+        answers.insert("200".into(), json!({ "description": "what would become of each row", "content": whole }));
+    }
     if let (Some(body), Some(operation)) = (&route.body, operation.as_object_mut()) {
         operation.insert("requestBody".into(), json!({ "content": body }));
     }
@@ -77,14 +83,22 @@ fn routes() -> Vec<Route> {
         Route {
             method: "patch",
             body: Some(as_json(json!({ "type": "object" }))),
-            ..get("/sites/{site_id}/settings", "changes settings by a JSON merge patch", as_json(json!({ "type": "object" })))
+            ..get(
+                "/sites/{site_id}/settings",
+                "changes settings by a JSON merge patch",
+                as_json(json!({ "type": "object" })),
+            )
         },
         Route {
             query: queries(&["from", "to", "by", "model", "currency", "type", "group", "sort", "limit"]),
             ..get("/sites/{site_id}/report", "visits, clicks, conversions and money", as_json(named("Report")))
         },
         get("/sites/{site_id}/postback_urls", "every address of a site", as_json(json!({ "type": "object" }))),
-        post("/sites/{site_id}/tracking_id/rotate", "a new tracking id", Some(object(&[("grace_hours", integer())], &[]))),
+        post(
+            "/sites/{site_id}/tracking_id/rotate",
+            "a new tracking id",
+            Some(object(&[("grace_hours", integer())], &[])),
+        ),
         Route {
             query: queries(&["dry_run", "group", "format", "zone", "decimals", "dates", "without_id"]),
             body: Some(json!({ "text/csv": { "schema": text() } })),
