@@ -53,7 +53,10 @@ impl Groups {
 
     /// The group that stands for whoever calls the way trackers are called; an operator's own goes before the built-in one.
     pub fn tracker(&self) -> Option<&Group> {
-        self.0.values().filter(|group| group.tracker).min_by_key(|group| BUILT_IN.iter().any(|(name, _)| *name == group.name))
+        self.0
+            .values()
+            .filter(|group| group.tracker)
+            .min_by_key(|group| BUILT_IN.iter().any(|(name, _)| *name == group.name))
     }
 
     /// Every group, by name.
@@ -73,7 +76,8 @@ fn read(name: &str, file: &str, text: &str) -> Result<Group, String> {
     reconcile::check_cases(&group).map_err(|problem| format!("{file}: {problem}"))?;
     for case in &group.postback_case {
         let pairs: Vec<(String, String)> = form::pairs(&case.query).collect();
-        let form = group.postback.as_ref().ok_or_else(|| format!("{file}: there are postback cases, but no [postback]"))?;
+        let form =
+            group.postback.as_ref().ok_or_else(|| format!("{file}: there are postback cases, but no [postback]"))?;
         let found = intake::understand(&pairs, &group.name, form, &Rules::default(), "");
         let holds = match (&found, &case.refused) {
             (Ok(found), None) => {

@@ -10,7 +10,9 @@ mod command;
 async fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Serve { options } => command::serve::serve(&options).await,
-        Command::Site(SiteCommand::Add { name, origins, options }) => command::site::add(&name, &origins, &options).await,
+        Command::Site(SiteCommand::Add { name, origins, options }) => {
+            command::site::add(&name, &origins, &options).await
+        }
         Command::Site(SiteCommand::Rotate { site_id, grace_hours, options }) => {
             command::site::rotate(&site_id, grace_hours, &options).await
         }

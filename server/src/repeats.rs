@@ -97,9 +97,9 @@ impl Effect {
             (Effect::Loses, Repeat::Edit) => {
                 Some("it says something else than the postback that is booked, which counts because it was sent later")
             }
-            (Effect::Loses, _) => {
-                Some("it says something else than the postback that is booked, which counts because it was sent earlier")
-            }
+            (Effect::Loses, _) => Some(
+                "it says something else than the postback that is booked, which counts because it was sent earlier",
+            ),
             (Effect::Changes, Repeat::AddPayout) => Some("its payout is added to what was booked before"),
             (Effect::Changes, Repeat::Edit) => {
                 Some("it says something else than the postback before, and counts because it was sent later")

@@ -49,8 +49,7 @@ fn network_names() -> Vec<String> {
     // What trackers send is no network's: the code knows the role, and the file the words.
     let is_network = |path: &PathBuf| !fs::read_to_string(path).expect("a group").contains("\ntracker = true");
     let files = fs::read_dir(root().join("groups")).expect("the groups").map(|file| file.expect("a file").path());
-    let names =
-        files.filter(is_network).map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned());
+    let names = files.filter(is_network).map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned());
     names.filter(|name| !["clicks", "pixels", "imports", "README"].contains(&name.as_str())).collect()
 }
 

@@ -9,9 +9,9 @@ mod when;
 mod worklist;
 
 use crate::app::SharedApp;
-use crate::reading::RawRequest;
 use crate::http::error::Error;
 use crate::http::session::{SameOrigin, SignedIn};
+use crate::reading::RawRequest;
 use crate::settings::SiteSettings;
 use crate::store::{ClickRow, ConversionRow, Listing, Page, Place, PostbackRow, Site, StoreError, Visit};
 use askama::Template;

@@ -60,6 +60,10 @@ pub fn router(app: SharedApp) -> Router {
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Error {
-    let path = if ["/collect/", "/ipn/", "/postback"].iter().any(|part| uri.path().contains(part)) { "postbacks come by GET or POST" } else { "try another method" };
+    let path = if ["/collect/", "/ipn/", "/postback"].iter().any(|part| uri.path().contains(part)) {
+        "postbacks come by GET or POST"
+    } else {
+        "try another method"
+    };
     Error::Method(format!("{method} is not known here; {path}"))
 }

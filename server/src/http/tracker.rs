@@ -35,11 +35,17 @@ pub async fn receive(
         return Ok("OK\n".into_response());
     };
     if method != Method::GET {
-        return Err(Error::Method("a pixel is loaded by GET; postbacks with money go to the secret tracking id".into()));
+        return Err(Error::Method(
+            "a pixel is loaded by GET; postbacks with money go to the secret tracking id".into(),
+        ));
     }
     // The public id is known to everybody, so what it may store is bounded as events are.
     within_bounds(&app, &of_pixel.site_id, address(&app, peer, &headers))?;
     take(&app, &of_pixel, Channel::Pixel, "", Call { peer, method, uri, headers, body }).await??;
-    let fresh = [(header::CONTENT_TYPE, "image/gif"), (header::CACHE_CONTROL, "no-store, max-age=0"), (header::PRAGMA, "no-cache")];
+    let fresh = [
+        (header::CONTENT_TYPE, "image/gif"),
+        (header::CACHE_CONTROL, "no-store, max-age=0"),
+        (header::PRAGMA, "no-cache"),
+    ];
     Ok((fresh, GIF.as_slice()).into_response())
 }

@@ -23,8 +23,8 @@ pub use jobs::{Job, JobKind, JobState, Jobs, Step};
 pub use links::{LinkRow, Links};
 pub use list::{BadCursor, Field, Filter, List, Listing, Order, Page, Place, Time};
 pub use rates::{KeptRates, RateDay, Rates};
-pub use tracking_ids::{ReplacedTrackingId, Rotation};
 pub use reports::{ATTRIBUTED, Asked, Day, Dimension, Folded, Measures, Reports, Total, UNATTRIBUTED};
+pub use tracking_ids::{ReplacedTrackingId, Rotation};
 
 /// Milliseconds since 1970 UTC.
 pub type Millis = i64;
@@ -163,8 +163,7 @@ pub enum Channel {
 
 impl Channel {
     /// Every channel.
-    pub const ALL: [Self; 6] =
-        [Self::Collect, Self::Ipn, Self::Tracker, Self::Pixel, Self::Import, Self::Reconcile];
+    pub const ALL: [Self; 6] = [Self::Collect, Self::Ipn, Self::Tracker, Self::Pixel, Self::Import, Self::Reconcile];
 
     /// The word, as stored and in the API.
     pub fn as_str(self) -> &'static str {

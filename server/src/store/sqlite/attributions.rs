@@ -96,7 +96,8 @@ pub(super) fn click_reported(connection: &Connection, site_id: &str, click_id: &
     )
 }
 
-const WAITING: &str = "SELECT id, sub_id, is_test, sent_at, received_at, notes, past, click_expiry_days, transaction_type, rebill,
+const WAITING: &str =
+    "SELECT id, sub_id, is_test, sent_at, received_at, notes, past, click_expiry_days, transaction_type, rebill,
                               recurring
                        FROM conversions WHERE site_id = ?1";
 

@@ -1,10 +1,10 @@
 //! Long tasks: each step is one job of the writer, so that its work and the cursor it moves are kept together or not at all.
 
+use super::Sqlite;
 use super::failure::Failure;
 use super::inbox::take_postback;
 use super::rereading::reread;
 use super::rows::{from_json, json};
-use super::Sqlite;
 use crate::store::{Job, JobKind, JobState, Jobs, List, Listing, Page, PostbackOutcome, Step, StoreError};
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
