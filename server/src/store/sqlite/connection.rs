@@ -13,7 +13,7 @@ use std::time::Duration;
 const BUSY: Duration = Duration::from_secs(5);
 /// How long a reader may wait for a connection.
 const READER_WAIT: Duration = Duration::from_secs(5);
-const STATEMENTS: usize = 96;
+const STATEMENTS: usize = 160;
 
 fn migrations() -> Migrations<'static> {
     Migrations::new(vec![

@@ -5,18 +5,21 @@
 //! puts in what they should hold now, all in one transaction.
 
 mod cells;
+mod class;
 mod entry;
 mod origin;
 mod span;
 
 use super::Sqlite;
 use super::failure::Failure;
+use super::rows::json;
 use crate::credit::{self, Model};
 use crate::store::{Asked, Folded, Measures, Millis, Reports, StoreError, Total};
 use async_trait::async_trait;
-use cells::Cells;
+use cells::{Cells, known_number};
+use class::{Class, Classes};
 use origin::{Origins, origin};
-use rusqlite::{Connection, Row, named_params, params};
+use rusqlite::{Connection, Row, params};
 use span::{DAYS, Part};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -74,11 +77,13 @@ fn fold(connection: &Connection, limit: usize) -> Result<Folded, Failure> {
 
 fn take_in(connection: &Connection, site_id: &str, mut news: News) -> Result<(), Failure> {
     let (mut cells, mut origins) = (Cells::default(), Origins::new(connection, site_id));
+    let mut classes = Classes::new(connection, site_id)?;
+    let traffic = classes.traffic("")?;
     for id in &news.visits {
-        take_visit(connection, site_id, id, &mut cells, &mut news.conversions)?;
+        take_visit(connection, site_id, id, traffic, &mut cells, &mut news.conversions)?;
     }
     for id in &news.clicks {
-        take_click(connection, site_id, id, &mut cells)?;
+        take_click(connection, site_id, id, &mut cells, &mut classes)?;
     }
     let mut refunds = Vec::new();
     for id in &news.conversions {
@@ -95,7 +100,7 @@ fn take_in(connection: &Connection, site_id: &str, mut news: News) -> Result<(),
         }
         for (entry, out) in [(&held, true), (&due, false)] {
             if let Some(entry) = entry {
-                cells.add_entry(entry, out, &mut origins)?;
+                cells.add_entry(entry, out, &mut origins, &mut classes)?;
             }
         }
         entry::keep(connection, site_id, id, due.as_ref())?;
@@ -113,6 +118,7 @@ fn take_visit(
     connection: &Connection,
     site_id: &str,
     id: &str,
+    class: i64,
     cells: &mut Cells,
     conversions: &mut BTreeSet<String>,
 ) -> Result<(), Failure> {
@@ -129,7 +135,7 @@ fn take_visit(
     let Some(row) = rows.next()? else { return Ok(()) };
     let (began, visitor_id): (Millis, Option<String>) = (row.get("began")?, row.get("visitor_id")?);
     let measures = Measures { visits: 1, bots: row.get("bot")?, ..Measures::default() };
-    cells.add_traffic(began.div_euclid(DAY), &origin(row)?, "", measures);
+    cells.add_traffic(began.div_euclid(DAY), class, &origin(row)?, "", measures);
     if let Some(visitor_id) = visitor_id {
         let until = began.saturating_add(credit::LOOK_BACK);
         let mut statement = connection.prepare_cached(LATER)?;
@@ -142,7 +148,13 @@ fn take_visit(
 }
 
 /// Counts a click where its visit came from.
-fn take_click(connection: &Connection, site_id: &str, id: &str, cells: &mut Cells) -> Result<(), Failure> {
+fn take_click(
+    connection: &Connection,
+    site_id: &str,
+    id: &str,
+    cells: &mut Cells,
+    classes: &mut Classes<'_>,
+) -> Result<(), Failure> {
     static SQL: OnceLock<String> = OnceLock::new();
     let sql = SQL.get_or_init(|| {
         format!(
@@ -157,110 +169,80 @@ fn take_click(connection: &Connection, site_id: &str, id: &str, cells: &mut Cell
     let Some(row) = rows.next()? else { return Ok(()) };
     let (clicked, group): (Millis, Option<String>) = (row.get("clicked")?, row.get("tracking_group")?);
     let measures = Measures { clicks: 1, ..Measures::default() };
-    cells.add_traffic(clicked.div_euclid(DAY), &origin(row)?, &group.unwrap_or_default(), measures);
+    let group = group.unwrap_or_default();
+    cells.add_traffic(clicked.div_euclid(DAY), classes.traffic(&group)?, &origin(row)?, &group, measures);
     Ok(())
 }
 
-/// Which currencies a part is about.
-#[derive(Clone, Copy, PartialEq)]
-enum Which<'a> {
-    All,
-    /// This one, and what has none.
-    Only(&'a str),
-    Others(&'a str),
+/// Reads the totals of one series of one kind of span, all days in one or each day by itself.
+fn totals_sql(per_day: bool) -> String {
+    let (day, and_day) = if per_day { ("span", ", span") } else { ("NULL", "") };
+    format!(
+        "SELECT class, value, {day}, sum(visits), sum(bots), sum(clicks), sum(conversions), sum(refunds), sum(unvalued),
+                sum(gross), sum(gross_micro), sum(refunded), sum(refunded_micro)
+         FROM report_totals
+         WHERE series = ? AND span BETWEEN ? AND ? AND class IN (SELECT value FROM json_each(?))
+         GROUP BY class, value{and_day}"
+    )
 }
 
 fn totals(connection: &Connection, site_id: &str, asked: &Asked) -> Result<Vec<Total>, Failure> {
-    let days: Vec<Part> = vec![(DAYS, asked.from, asked.to)];
-    let parts = span::parts(asked.from, asked.to);
-    let reads = match (asked.per_day, &asked.into) {
-        (true, _) => vec![(days, Which::All, true)],
-        (false, None) => vec![(parts, Which::All, false)],
-        (false, Some(into)) => vec![(parts, Which::Only(into), false), (days, Which::Others(into), true)],
+    let classes = class::of_site(connection, site_id)?;
+    let is_asked = |class: &Class| {
+        let is = |asked: &Option<String>, word: &String| asked.as_ref().is_none_or(|asked| asked == word);
+        class.kind.is_empty() || is(&asked.kind, &class.kind) && is(&asked.group, &class.group)
     };
+    // Money that has to be converted is read by day, whatever is asked for.
+    let by_day = |class: &Class| {
+        let has_other = |into: &String| !class.currency.is_empty() && class.currency != *into;
+        asked.per_day || asked.into.as_ref().is_some_and(has_other)
+    };
+    let asked_for = classes.iter().filter(|(_, class)| is_asked(class));
+    let (daily, summed): (Vec<_>, Vec<_>) = asked_for.partition(|(_, class)| by_day(class));
+    let models: BTreeSet<Model> = [Model::Click, asked.model].into();
     let mut totals = Vec::new();
-    for (parts, which, per_day) in reads {
-        let mut statement = connection.prepare_cached(&totals_sql(which, per_day))?;
-        let (Which::Only(currency) | Which::Others(currency)) = which else {
-            for part in parts {
-                read_part(&mut statement, site_id, asked, part, None, &mut totals)?;
-            }
+    let days: Vec<Part> = vec![(DAYS, asked.from, asked.to)];
+    for (chosen, parts, per_day) in [(daily, days, true), (summed, span::parts(asked.from, asked.to), false)] {
+        if chosen.is_empty() {
             continue;
-        };
-        for part in parts {
-            read_part(&mut statement, site_id, asked, part, Some(currency), &mut totals)?;
+        }
+        let chosen = json(&chosen.iter().map(|(number, _)| **number).collect::<Vec<i64>>())?;
+        let mut statement = connection.prepare_cached(&totals_sql(per_day))?;
+        for (per, from, to) in parts {
+            for model in &models {
+                let Some(series) = known_number(connection, site_id, (asked.dimension, *model), per)? else { continue };
+                let mut rows = statement.query(params![series, from, to, chosen])?;
+                while let Some(row) = rows.next()? {
+                    let number: i64 = row.get(0)?;
+                    let Some(class) = classes.get(&number) else { continue };
+                    totals.push(total(row, class, asked)?);
+                }
+            }
         }
     }
     Ok(totals)
 }
 
-fn read_part(
-    statement: &mut rusqlite::Statement<'_>,
-    site_id: &str,
-    asked: &Asked,
-    (per, from, to): Part,
-    currency: Option<&str>,
-    totals: &mut Vec<Total>,
-) -> Result<(), Failure> {
-    let mut rows = statement.query(named_params! {
-        ":site": site_id,
-        ":dimension": asked.dimension.as_str(),
-        ":model": asked.model.as_str(),
-        ":per": per,
-        ":from": from,
-        ":to": to,
-        ":kind": asked.kind,
-        ":group": asked.group,
-        ":currency": currency,
-    })?;
-    while let Some(row) = rows.next()? {
-        totals.push(total(row)?);
-    }
-    Ok(())
-}
-
-/// Reads totals. Traffic has no type and no currency; of a tracking group there are clicks but no visits.
-fn totals_sql(which: Which<'_>, per_day: bool) -> String {
-    let (day, and_day) = if per_day { ("span", ", span") } else { ("NULL", "") };
-    let currencies = match which {
-        Which::All => ":currency IS NULL",
-        Which::Only(_) => "currency IN (:currency, '')",
-        Which::Others(_) => "currency NOT IN (:currency, '')",
-    };
-    let click = Model::Click.as_str();
-    format!(
-        "SELECT value, {day} AS day, currency, sum(visits) AS visits, sum(bots) AS bots,
-                sum(iif(:group IS NULL OR tracking_group = :group, clicks, 0)) AS clicks,
-                sum(conversions) AS conversions, sum(refunds) AS refunds, sum(unvalued) AS unvalued,
-                sum(gross) AS gross, sum(gross_micro) AS gross_micro,
-                sum(refunded) AS refunded, sum(refunded_micro) AS refunded_micro
-         FROM report_totals
-         WHERE site_id = :site AND dimension = :dimension AND model IN ('{click}', :model)
-           AND per = :per AND span BETWEEN :from AND :to
-           AND (:kind IS NULL OR kind IN (:kind, '')) AND (:group IS NULL OR tracking_group = :group OR kind = '')
-           AND {currencies}
-         GROUP BY value, currency{and_day}"
-    )
-}
-
-fn total(row: &Row<'_>) -> Result<Total, Failure> {
-    let present = |text: String| (!text.is_empty()).then_some(text);
-    let money = |units: &str, rest: &str| {
+/// Reads one total. Of a tracking group there are clicks of its own, but all visits.
+fn total(row: &Row<'_>, class: &Class, asked: &Asked) -> Result<Total, Failure> {
+    let present = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let money = |units: usize, rest: usize| {
         Ok::<_, Failure>(i128::from(row.get::<_, i64>(units)?) * 1_000_000 + i128::from(row.get::<_, i64>(rest)?))
     };
+    let has_clicks = asked.group.as_ref().is_none_or(|group| *group == class.group);
     Ok(Total {
-        value: present(row.get("value")?),
-        day: row.get("day")?,
-        currency: present(row.get("currency")?),
+        value: present(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?),
+        day: row.get(2)?,
+        currency: present(&class.currency),
         measures: Measures {
-            visits: row.get("visits")?,
-            bots: row.get("bots")?,
-            clicks: row.get("clicks")?,
-            conversions: row.get("conversions")?,
-            refunds: row.get("refunds")?,
-            unvalued: row.get("unvalued")?,
-            gross: money("gross", "gross_micro")?,
-            refunded: money("refunded", "refunded_micro")?,
+            visits: row.get(3)?,
+            bots: row.get(4)?,
+            clicks: if has_clicks { row.get(5)? } else { 0 },
+            conversions: row.get(6)?,
+            refunds: row.get(7)?,
+            unvalued: row.get(8)?,
+            gross: money(9, 10)?,
+            refunded: money(11, 12)?,
         },
     })
 }
@@ -283,9 +265,9 @@ mod tests {
 
     #[test]
     fn totals_are_found_by_their_key() {
-        for (which, parameters) in [(Which::All, 9), (Which::Only("EUR"), 9), (Which::Others("EUR"), 9)] {
-            let plan = plan(&totals_sql(which, false), parameters);
-            let key = "SEARCH report_totals USING PRIMARY KEY (site_id=? AND dimension=? AND model=? AND per=? AND span>? AND span<?)";
+        for per_day in [false, true] {
+            let plan = plan(&totals_sql(per_day), 4);
+            let key = "SEARCH report_totals USING PRIMARY KEY (series=? AND span>? AND span<?)";
             assert!(plan.contains(key), "{plan}");
         }
     }

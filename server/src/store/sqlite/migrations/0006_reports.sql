@@ -39,19 +39,32 @@ CREATE TABLE report_sources (
     UNIQUE (site_id, origin)
 ) STRICT;
 
--- The totals: of each day (days since 1970) and each month (months since 1970), by one dimension. Those of the model `click` are whole,
--- those of the others are what to add to it. Traffic has the kind ''. Conversions and refunds are millionths; money is whole units and
--- the 10^-6 beyond them apart, so that no sum leaves 64 bits.
-CREATE TABLE report_totals (
+-- What rows of totals share, each combination once: by what, by whose credit, and whether of days or of months; and, of what. Traffic
+-- has the kind ''.
+CREATE TABLE report_series (
+    id        INTEGER PRIMARY KEY,
+    site_id   TEXT NOT NULL,
+    dimension TEXT NOT NULL,
+    model     TEXT NOT NULL,
+    per       TEXT NOT NULL,
+    UNIQUE (site_id, dimension, model, per)
+) STRICT;
+CREATE TABLE report_classes (
+    id             INTEGER PRIMARY KEY,
     site_id        TEXT NOT NULL,
-    dimension      TEXT NOT NULL,
-    model          TEXT NOT NULL,
-    per            TEXT NOT NULL,
-    span           INTEGER NOT NULL,
-    value          TEXT NOT NULL,
     kind           TEXT NOT NULL,
     tracking_group TEXT NOT NULL,
     currency       TEXT NOT NULL,
+    UNIQUE (site_id, kind, tracking_group, currency)
+) STRICT;
+
+-- The totals of days (since 1970) and of months (since 1970). Those of the model `click` are whole, those of the others are what to add
+-- to it. Conversions and refunds are millionths; money is whole units and the 10^-6 beyond them apart, so that no sum leaves 64 bits.
+CREATE TABLE report_totals (
+    series         INTEGER NOT NULL,
+    span           INTEGER NOT NULL,
+    class          INTEGER NOT NULL,
+    value          TEXT NOT NULL,
     visits         INTEGER NOT NULL,
     bots           INTEGER NOT NULL,
     clicks         INTEGER NOT NULL,
@@ -62,7 +75,7 @@ CREATE TABLE report_totals (
     gross_micro    INTEGER NOT NULL,
     refunded       INTEGER NOT NULL,
     refunded_micro INTEGER NOT NULL,
-    PRIMARY KEY (site_id, dimension, model, per, span, value, kind, tracking_group, currency)
+    PRIMARY KEY (series, span, class, value)
 ) STRICT, WITHOUT ROWID;
 
 -- A visitor's touches before a conversion, the latest first.
