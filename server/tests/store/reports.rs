@@ -531,7 +531,7 @@ fn random_sale(transaction: u8, visit: u64, day: i64, variant: u8) -> Conversion
     let mut conversion = sale(&format!("t-{transaction}"), (visit < 13).then(|| sub_id(visit)).as_deref());
     conversion.sent_at = variant.is_multiple_of(3).then_some(START + day * DAY - 5);
     conversion.is_test = variant.is_multiple_of(11);
-    conversion.rebill = (variant % 5 < 2).then_some(variant % 5 == 0);
+    conversion.rebill = (variant % 5 < 2).then_some(variant.is_multiple_of(5));
     conversion.recurring = variant.is_multiple_of(7);
     if conversion.is_test {
         conversion.identity.push_str("/test");
