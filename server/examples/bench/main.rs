@@ -64,6 +64,8 @@ pub(crate) struct Measured {
     pub(crate) answers: Answers,
     /// What the program took during the load; its memory is that at the end.
     pub(crate) usage: Usage,
+    /// Bytes that the disk wrote meanwhile, whoever gave them to it; `None` where the system does not tell.
+    pub(crate) written: Option<f64>,
 }
 
 /// What one size of the books gives.

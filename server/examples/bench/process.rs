@@ -2,6 +2,8 @@
 
 use anyhow::{Context as _, Result};
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -21,8 +23,6 @@ pub(crate) struct Usage {
     pub(crate) peak: f64,
     /// Processor seconds.
     pub(crate) cpu: f64,
-    /// Bytes that it had the disk write.
-    pub(crate) written: f64,
     /// Processor seconds of the thread that writes to the store.
     pub(crate) writer: f64,
 }
@@ -55,7 +55,6 @@ impl Running {
             let status = text("status");
             all.memory += number(&status, "VmRSS:") * 1024.0 / 1e6;
             all.peak += number(&status, "VmHWM:") * 1024.0 / 1e6;
-            all.written += number(&text("io"), "write_bytes:");
             all.cpu += seconds(&text("stat"));
             for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
                 let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
@@ -100,13 +99,17 @@ impl Drop for Running {
 impl Usage {
     /// What was taken since then; memory stays what it is now.
     pub(crate) fn since(self, before: Self) -> Self {
-        Self {
-            cpu: self.cpu - before.cpu,
-            written: self.written - before.written,
-            writer: self.writer - before.writer,
-            ..self
-        }
+        Self { cpu: self.cpu - before.cpu, writer: self.writer - before.writer, ..self }
     }
+}
+
+/// Bytes that the disk under a folder has written since the system started; `None` where it is no disk of its own.
+pub(crate) fn written(folder: &Path) -> Option<f64> {
+    let device = fs::metadata(folder).ok()?.dev();
+    let (major, minor) = ((device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xfff00));
+    let stat = fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/stat")).ok()?;
+    let sectors: f64 = stat.split_whitespace().nth(6)?.parse().ok()?;
+    Some(sectors * 512.0)
 }
 
 /// Processor seconds of a line of `/proc/<pid>/stat`.

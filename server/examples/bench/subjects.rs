@@ -2,7 +2,7 @@
 
 use crate::fill;
 use crate::load::{self, CONNECTIONS, Requests};
-use crate::process::Running;
+use crate::process::{self, Running};
 use crate::story::{self, Moment, OF_A_VISIT};
 use crate::{Measured, root};
 use anyhow::{Context as _, Result, ensure};
@@ -182,8 +182,10 @@ impl<'a> Tagwerk<'a> {
         let file = load::keep(folder, lines(rate * 3.0 * seconds as f64))?;
         let marker = self.newest(table)?;
         let before = self.running.usage();
+        let disk_before = process::written(folder);
         let answers = load::send(&script, requests, &file, seconds)?;
         let usage = self.running.usage().since(before);
+        let written = process::written(folder).zip(disk_before).map(|(after, before)| after - before);
         // What is answered must be on disk: a success that is not there is no result, but a defect.
         let stored = self.newer(table, &marker)?;
         ensure!(
@@ -191,7 +193,7 @@ impl<'a> Tagwerk<'a> {
             "{} requests were answered with success, {stored} rows of {table} were found",
             answers.count
         );
-        Ok(Measured { answers, usage })
+        Ok(Measured { answers, usage, written })
     }
 
     fn newest(&self, table: &str) -> Result<String> {
@@ -291,6 +293,6 @@ impl Nginx {
         let usage = self.running.usage().since(before);
         self.running.end()?;
         std::fs::remove_file(folder.join("access.log"))?;
-        Ok(Measured { answers, usage })
+        Ok(Measured { answers, usage, written: None })
     }
 }

@@ -40,7 +40,7 @@ tables and indexes, by one thread that does nothing else.
             decimals(slow, 2)
         );
     };
-    let mut served = |name: &str, Measured { answers, usage }: &Measured| {
+    let mut served = |name: &str, Measured { answers, usage, .. }: &Measured| {
         row(name, answers.rate(), answers.median, answers.slow, Some(usage.cpu / answers.seconds));
     };
     served("nginx `empty_gif` with an access log, nothing durable", &found.nginx);
@@ -66,15 +66,15 @@ fn growth(page: &mut String, found: &Findings) {
 The database is filled through the store's own writer with sales, upsells, rebills and refunds of 40 campaigns over two years, one visit with two
 events and a click for every four conversions, each with its postback as it was received, encrypted. Then the server starts and gets postbacks.
 
-| conversions stored | postbacks per second | median | 99th percentile | memory at rest | memory, most | disk, bytes per conversion | written to disk for each postback | report over all: first after the load | again | another one | filled, per second | added up for reports, per second |
+| conversions stored | postbacks per second | median | 99th percentile | memory at rest | memory, most | disk, bytes per conversion | written by the disk for each postback | report over all: first after the load | again | another one | filled, per second | added up for reports, per second |
 |---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 ",
     );
-    for Step { rows, postbacks: Measured { answers, usage }, rest, bytes, reports, filled } in &found.steps {
+    for Step { rows, postbacks: Measured { answers, usage, written }, rest, bytes, reports, filled } in &found.steps {
         let seconds = |time: f64| format!("{} ms", thousands(time * 1000.0));
         let _ = writeln!(
             page,
-            "| {} | {} | {} ms | {} ms | {} MB | {} MB | {} | {} kB | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} ms | {} ms | {} MB | {} MB | {} | {} | {} | {} | {} | {} | {} |",
             thousands(*rows as f64),
             thousands(answers.rate()),
             decimals(answers.median, 1),
@@ -82,7 +82,9 @@ events and a click for every four conversions, each with its postback as it was 
             decimals(*rest, 0),
             decimals(usage.peak, 0),
             thousands(*bytes),
-            decimals(usage.written / answers.count as f64 / 1000.0, 1),
+            written
+                .map(|bytes| format!("{} kB", decimals(bytes / answers.count as f64 / 1000.0, 1)))
+                .unwrap_or_default(),
             seconds(reports.first),
             seconds(reports.again),
             seconds(reports.other),
