@@ -107,3 +107,28 @@ async fn every_metric_that_the_docs_name_is_served() {
         assert!(served.lines().any(|line| is_it(&line)), "{metric} is not served:\n{served}");
     }
 }
+
+#[tokio::test]
+async fn every_route_that_operating_names_is_there() {
+    let text = fs::read_to_string(root().join("docs/operating.md")).expect("the doc");
+    let commands = text
+        .lines()
+        .filter(|line| line.starts_with("api "))
+        .chain(quoted(&text).filter(|word| word.starts_with("api ")));
+    let home = Home::new();
+    let (client, running) = (client(), Running::start(home.serving("")));
+    let mut count = 0;
+    for command in commands {
+        let mut words = command.split(' ').skip(1);
+        let (method, path) = (words.next().expect("a method"), words.next().expect("a path"));
+        let url = format!("{}/api/v1/sites/{}{}", running.url, home.site_id, path.replace("<id>", "x"));
+        let method = method.parse().expect("a method");
+        // A body that no route takes; a replay, which takes none, finds nothing to read here.
+        let request = client.request(method, url).bearer_auth(TOKEN).body("[]");
+        let answer = request.send().await.expect("an answer");
+        let (status, sentence) = (answer.status().as_u16(), answer.text().await.expect("a text"));
+        assert!(status != 405 && !sentence.contains("no such route"), "{command}: {status} {sentence}");
+        count += 1;
+    }
+    assert!(count >= 8, "{count} routes");
+}

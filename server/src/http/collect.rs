@@ -35,7 +35,7 @@ pub async fn receive(
 /// There is none, or the method is none that networks use.
 pub(super) async fn site(app: &SharedApp, method: &Method, tracking_id: &str) -> Result<Site, Error> {
     if method == Method::HEAD {
-        return Err(Error::Method("HEAD is not known here; postbacks come by GET or POST".into()));
+        return Err(Error::Only("HEAD is not known here; postbacks come by GET or POST".into(), "GET, POST"));
     }
     let site = app.store.site_by_tracking_id(tracking_id, app.now()).await?;
     site.ok_or_else(|| Error::NotFound("unknown tracking id; copy the postback URL from the dashboard again".into()))

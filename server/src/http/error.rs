@@ -49,6 +49,9 @@ pub enum Error {
     /// The route does not know this method.
     #[error("{0}")]
     Method(String),
+    /// The path knows these methods alone; what the router does not know is [`Error::Method`], to which it adds them itself.
+    #[error("{0}")]
+    Only(String, &'static str),
     /// The store did not take or give it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -76,7 +79,7 @@ impl Error {
             Error::Forbidden(_) => StatusCode::FORBIDDEN,
             Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Error::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Error::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Error::Method(_) | Error::Only(..) => StatusCode::METHOD_NOT_ALLOWED,
             Error::Store(StoreError::Busy | StoreError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Error::Store(StoreError::Corrupt(_)) | Error::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -102,6 +105,9 @@ impl IntoResponse for Error {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             _ => {}
+        }
+        if let Error::Only(_, methods) = self {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
         }
         response.extensions_mut().insert(Sentence(sentence));
         response

@@ -57,7 +57,7 @@ pub async fn script(
         return Err(Error::NotFound("there is nothing here".into()));
     };
     if method != Method::GET && method != Method::HEAD {
-        return Err(Error::Method(format!("{method} is not known here; the script comes by GET")));
+        return Err(Error::Only(format!("{method} is not known here; the script comes by GET"), "GET, HEAD"));
     }
     let Some(site) = app.store.site(site_id).await? else {
         return Err(Error::NotFound("unknown site id; copy the snippet from the dashboard again".into()));

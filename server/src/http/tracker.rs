@@ -35,9 +35,8 @@ pub async fn receive(
         return Ok("OK\n".into_response());
     };
     if method != Method::GET {
-        return Err(Error::Method(
-            "a pixel is loaded by GET; postbacks with money go to the secret tracking id".into(),
-        ));
+        let sentence = "a pixel is loaded by GET; postbacks with money go to the secret tracking id";
+        return Err(Error::Only(sentence.into(), "GET"));
     }
     // The public id is known to everybody, so what it may store is bounded as events are.
     within_bounds(&app, &of_pixel.site_id, address(&app, peer, &headers))?;

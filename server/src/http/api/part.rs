@@ -102,7 +102,8 @@ fn begin(text: &str) -> Option<Millis> {
 /// The first moment after a day (UTC), or a time, which is not in the range itself.
 fn end(text: &str) -> Option<Millis> {
     match text.parse::<Date>() {
-        Ok(day) if text.len() == 10 => day_begins(day.checked_add(1.day()).ok()?),
+        // The day after the last one of all calendars is no day, and nothing lies beyond it.
+        Ok(day) if text.len() == 10 => day.checked_add(1.day()).ok().map_or(Some(Millis::MAX), day_begins),
         _ => time(text),
     }
 }
@@ -155,6 +156,7 @@ mod tests {
     fn the_last_day_is_meant_whole_and_a_last_time_is_left_out() {
         let until = |query| read(List::Visits, query).expect("reads").filter.until;
         assert_eq!(until("to=2026-01-31"), until("to=2026-02-01T00:00:00Z"));
+        assert_eq!(until("to=9999-12-31"), Some(Millis::MAX));
     }
 
     #[test]

@@ -37,12 +37,11 @@ pub(super) const CONVERSIONS: &str = "
     FROM conversions AS row
     LEFT JOIN visits ON visits.site_id = row.site_id AND visits.visit_id = row.visit_id
     LEFT JOIN conversions AS carrier ON carrier.site_id = row.site_id AND carrier.id = CASE WHEN row.carries = 0 THEN (
-        SELECT id FROM conversions AS other
+        SELECT id FROM (SELECT other.id, min(+other.identity) FROM conversions AS other
         WHERE other.site_id = row.site_id AND other.tracking_group = row.tracking_group
           AND other.transaction_id = row.transaction_id
           AND (other.transaction_type = row.transaction_type OR row.assumed = 1)
-          AND other.carries = 1 AND other.is_test = 0
-        ORDER BY +other.identity LIMIT 1) END";
+          AND other.carries = 1 AND other.is_test = 0)) END";
 
 #[async_trait]
 impl Books for Sqlite {

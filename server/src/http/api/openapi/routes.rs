@@ -1,0 +1,220 @@
+//! The routes of the API, described.
+
+use super::{
+    Route, as_json, as_text, body, body_if_any, day, integer, maybe, named, object, one_of, query, some_text, text,
+};
+use crate::credit::Model;
+use crate::http::api::part::known;
+use crate::store::List;
+use serde_json::{Value, json};
+
+/// Every route of the API.
+pub(super) fn all() -> Vec<Route> {
+    let mut routes = vec![
+        Route { token: false, ..get("/openapi.json", "this description", anything()) },
+        get("/sites", "every site, oldest first", items(named("Site"))),
+        get("/sites/{site_id}/settings", "a site's settings, secrets hidden", anything()),
+        Route {
+            method: "patch",
+            ..takes(get("/sites/{site_id}/settings", "changes settings by a JSON merge patch", anything()), settings())
+        },
+        Route {
+            query: report(),
+            ..get("/sites/{site_id}/report", "visits, clicks, conversions and money", named("Report"))
+        },
+        get("/sites/{site_id}/postback_urls", "every address of a site that others call", anything()),
+        Route {
+            body: body_if_any(as_json(object(&[("grace_hours", integer(0, 8760))], &[]))),
+            refusals: vec![400, 422],
+            ..post("/sites/{site_id}/tracking_id/rotate", "gives a site a new tracking id", anything())
+        },
+        import(),
+        takes(
+            post(
+                "/sites/{site_id}/postbacks/{postback_id}/correct",
+                "sets parameters of a postback by hand",
+                named("Postback"),
+            ),
+            object(&[("set", set())], &["set"]),
+        ),
+        post("/sites/{site_id}/postbacks/{postback_id}/replay", "reads a postback again", named("Postback")),
+        takes(
+            post(
+                "/sites/{site_id}/conversions/{conversion_id}/assign",
+                "credits a conversion to a click",
+                named("Conversion"),
+            ),
+            object(&[("click_id", some_text())], &["click_id"]),
+        ),
+        Route { refusals: vec![422], ..job("/sites/{site_id}/replay", "reads the site's whole raw inbox again") },
+        takes(
+            job("/sites/{site_id}/reconcile", "asks a network for sales whose postback never came"),
+            object(&[("group", some_text()), ("from", day()), ("to", day())], &["group", "from", "to"]),
+        ),
+        get("/sites/{site_id}/jobs/{job_id}", "one long task", named("Job")),
+        Route { query: vec![query("day", day())], ..get("/rates", "currency rates", anything()) },
+        Route {
+            body: body(as_text("application/octet-stream")),
+            refusals: vec![400, 422],
+            ..post("/rates", "takes a file of the European Central Bank's", anything())
+        },
+    ];
+    routes.extend(List::ALL.into_iter().map(list));
+    routes.extend(List::ALL.into_iter().filter_map(table));
+    routes
+}
+
+fn get(path: &str, summary: &str, answer: Value) -> Route {
+    Route {
+        path: format!("/api/v1{path}"),
+        method: "get",
+        summary: summary.to_owned(),
+        token: true,
+        query: Vec::new(),
+        body: None,
+        answers: vec![(200, as_json(answer))],
+        refusals: Vec::new(),
+        refusal: as_json(named("Error")),
+    }
+}
+
+fn post(path: &str, summary: &str, answer: Value) -> Route {
+    Route { method: "post", ..get(path, summary, answer) }
+}
+
+fn job(path: &str, summary: &str) -> Route {
+    Route { answers: vec![(202, as_json(named("Job")))], ..post(path, summary, anything()) }
+}
+
+/// The route with a JSON body.
+fn takes(route: Route, schema: Value) -> Route {
+    Route { body: body(as_json(schema)), refusals: vec![400, 422], ..route }
+}
+
+fn anything() -> Value {
+    json!({ "type": "object" })
+}
+
+fn items(row: Value) -> Value {
+    object(&[("items", json!({ "type": "array", "items": row })), ("next", maybe("string"))], &["items", "next"])
+}
+
+/// What can be set in a postback.
+fn set() -> Value {
+    json!({
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 50,
+        "propertyNames": { "maxLength": 100, "pattern": "[^_-]" },
+        "additionalProperties": { "type": ["string", "null"], "maxLength": 2000 },
+    })
+}
+
+/// The keys of the settings; docs/api.md says what each takes.
+fn settings() -> Value {
+    let keys = [
+        "name",
+        "origins",
+        "reporting_currency",
+        "purchase_value",
+        "existing_subid",
+        "consent",
+        "privacy",
+        "attribution",
+        "autoscan",
+        "pixels",
+        "pixel_ids",
+        "groups",
+        "types",
+        "platforms",
+    ];
+    object(&keys.map(|key| (key, json!({}))), &[])
+}
+
+fn report() -> Vec<Value> {
+    let models = Model::ALL.map(Model::as_str);
+    vec![
+        query("from", day()),
+        query("to", day()),
+        query("by", json!({ "type": "string", "minLength": 1 })),
+        query("model", one_of(&models)),
+        query("currency", json!({ "type": "string", "pattern": "^[A-Za-z]{3}$" })),
+        query("type", json!({ "type": "string", "minLength": 1 })),
+        query("group", json!({ "type": "string", "minLength": 1 })),
+        query("sort", json!({ "type": "string", "minLength": 1 })),
+        query("limit", integer(1, 1000)),
+    ]
+}
+
+fn import() -> Route {
+    let flag = || one_of(&["true", "false", "1", "0"]);
+    Route {
+        query: vec![
+            query("dry_run", flag()),
+            query("group", text()),
+            query("format", text()),
+            query("zone", some_text()),
+            query("decimals", one_of(&["auto", "point", "comma"])),
+            query("dates", one_of(&["auto", "day_first", "month_first"])),
+            query("without_id", flag()),
+        ],
+        body: body(as_text("text/csv")),
+        answers: vec![(200, as_json(anything())), (202, as_json(named("Job")))],
+        refusals: vec![422],
+        ..post("/sites/{site_id}/import", "brings in past conversions, or tells what would become of them", anything())
+    }
+}
+
+/// A list: its path, and what its rows are called.
+fn list(list: List) -> Route {
+    let (path, row) = match list {
+        List::Visits => ("visits", "Visit"),
+        List::Events => ("events", "Event"),
+        List::Clicks => ("clicks", "Click"),
+        List::Postbacks => ("postbacks", "Postback"),
+        List::Conversions => ("conversions", "Conversion"),
+        List::OrderEvents => ("order_events", "OrderEvent"),
+        List::Deliveries => ("deliveries", "Delivery"),
+        List::Links => ("links", "Link"),
+        List::Jobs => ("jobs", "Job"),
+    };
+    let summary = "a list, newest first: filtered, sorted, in parts";
+    Route { query: filters(list, &[]), ..get(&format!("/sites/{{site_id}}/{path}"), summary, items(named(row))) }
+}
+
+/// The CSV file of a list, where it has one.
+fn table(list: List) -> Option<Route> {
+    let path = match list {
+        List::Visits => "visits",
+        List::Events => "events",
+        List::Clicks => "clicks",
+        List::Postbacks => "postbacks",
+        List::Conversions => "conversions",
+        List::OrderEvents => "order_events",
+        List::Deliveries => "deliveries",
+        List::Links | List::Jobs => return None,
+    };
+    Some(Route {
+        query: filters(list, &["limit"]),
+        answers: vec![(200, as_text("text/csv"))],
+        ..get(&format!("/sites/{{site_id}}/{path}.csv"), "every row of a list as a file", anything())
+    })
+}
+
+/// The parameters of a list, by the table that reads them.
+fn filters(list: List, without: &[&str]) -> Vec<Value> {
+    let of_field = |name: &str| {
+        let field = list.fields().iter().find(|field| field.as_str() == name)?;
+        list.words(*field).map(|words| one_of(&words))
+    };
+    let schema = |name: &str| match name {
+        "limit" => integer(1, 1000),
+        "after" => json!({ "type": "string", "pattern": "^[0-9]{1,15}_[0-9A-Za-z-]+$" }),
+        "order" => one_of(&["desc", "asc"]),
+        "time" if list.has_happened() => one_of(&["received_at", "at"]),
+        "time" => one_of(&["received_at"]),
+        "from" | "to" => day(),
+        _ => of_field(name).unwrap_or_else(some_text),
+    };
+    known(list).into_iter().filter(|name| !without.contains(name)).map(|name| query(name, schema(name))).collect()
+}

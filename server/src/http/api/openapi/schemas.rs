@@ -1,0 +1,94 @@
+//! The shapes of what is answered.
+
+use super::{maybe, object, one_of, text};
+use crate::store::{Channel, PostbackState};
+use serde_json::{Value, json};
+
+/// A row in which every field is always there: `texts` and `times` present, `maybes` or null, `maps` objects, and what else there is.
+fn row(texts: &[&str], maybes: &[&str], maps: &[&str], more: &[(&str, Value)]) -> Value {
+    let mut fields: Vec<(&str, Value)> = texts.iter().map(|name| (*name, text())).collect();
+    fields.extend(maybes.iter().map(|name| (*name, maybe("string"))));
+    fields.extend(maps.iter().map(|name| (*name, json!({ "type": "object" }))));
+    fields.extend(more.iter().cloned());
+    let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+    object(&fields, &names)
+}
+
+/// Every schema by its name.
+pub(super) fn all() -> Value {
+    let flag = || json!({ "type": "boolean" });
+    let money = || json!({ "type": ["string", "null"], "pattern": "^-?[0-9]+(\\.[0-9]+)?$" });
+    let list = || json!({ "type": "array" });
+    json!({
+        "Error": object(&[("error", text())], &["error"]),
+        "Site": row(&["site_id", "tracking_id", "name"], &[], &["settings"], &[("origins", list())]),
+        "Visit": row(
+            &["visit_id", "at", "received_at", "landing_page"],
+            &["visitor_id", "referrer", "country", "device"],
+            &["source", "click_ids", "cookies"],
+            &[("first_touch", maybe("object")), ("bot", flag())],
+        ),
+        "Event": row(&["event_id", "visit_id", "at", "received_at", "name", "page"], &["click_id"], &["attributes"], &[]),
+        "Click": row(
+            &["click_id", "visit_id", "at", "received_at", "href", "page", "how"],
+            &["group", "label"],
+            &[],
+            &[("foreign", flag())],
+        ),
+        "Postback": row(
+            &["id", "received_at", "group"],
+            &["reason", "raw", "conversion_id"],
+            &[],
+            &[
+                ("state", one_of(&PostbackState::ALL.map(PostbackState::as_str))),
+                ("channel", one_of(&Channel::ALL.map(Channel::as_str))),
+                ("corrections", maybe("object")),
+                ("parameters", maybe("object")),
+            ],
+        ),
+        "Conversion": row(
+            &["id", "at", "received_at", "type", "group", "transaction_type"],
+            &[
+                "reason", "currency", "transaction_id", "order_type", "billing_type", "billing_status", "order_id",
+                "product_id", "product_name", "sale_id", "click_id", "visit_id",
+            ],
+            &["amounts", "source", "click_ids", "custom"],
+            &[
+                ("state", one_of(&["attributed", "unattributed", "test"])),
+                ("value", money()),
+                ("rebill", flag()),
+                ("repeated", flag()),
+            ],
+        ),
+        "OrderEvent": row(
+            &["id", "received_at", "group", "order_id", "event"],
+            &["transaction_id", "product_id", "billing_status", "click_id"],
+            &[],
+            &[("is_test", flag())],
+        ),
+        "Delivery": { "type": "object" },
+        "Link": row(
+            &["url", "reason", "checked_at", "expires_at"],
+            &["group", "resolved"],
+            &[],
+            &[("forwards", maybe("boolean")), ("hops", list())],
+        ),
+        "Job": row(
+            &["id", "created_at", "updated_at"],
+            &["error"],
+            &["counts"],
+            &[
+                ("kind", one_of(&["replay", "import", "reconcile"])),
+                ("state", one_of(&["waiting", "running", "done", "failed"])),
+                ("total", maybe("integer")),
+                ("problems", list()),
+            ],
+        ),
+        "Report": row(
+            &["site_id", "from", "to", "model"],
+            &["type", "group", "currency"],
+            &["totals"],
+            &[("by", list()), ("rows", list()), ("left_out", json!({ "type": "integer", "minimum": 0 }))],
+        ),
+    })
+}
