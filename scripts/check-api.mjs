@@ -34,6 +34,10 @@ headers = { Authorization = ${JSON.stringify(`Bearer ${token}`)} }
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "3xx", "401", "403", "404", "422", "429", "503"]
 
+# What is wrong and too long besides is told that it is too long.
+[checks.negative_data_rejection]
+expected-statuses = ["400", "401", "403", "404", "405", "413", "422", "429", "503"]
+
 # These refuse combinations that a schema cannot say: a range that ends before it begins, a line that is no event.
 [[operations]]
 include-path-regex = "/(report|import|reconcile|event|scan)$"

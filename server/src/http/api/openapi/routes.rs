@@ -136,12 +136,12 @@ fn report() -> Vec<Value> {
     vec![
         query("from", day()),
         query("to", day()),
-        query("by", json!({ "type": "string", "minLength": 1 })),
+        query("by", text()),
         query("model", one_of(&models)),
         query("currency", json!({ "type": "string", "pattern": "^[A-Za-z]{3}$" })),
-        query("type", json!({ "type": "string", "minLength": 1 })),
-        query("group", json!({ "type": "string", "minLength": 1 })),
-        query("sort", json!({ "type": "string", "minLength": 1 })),
+        query("type", text()),
+        query("group", text()),
+        query("sort", text()),
         query("limit", integer(1, 1000)),
     ]
 }
