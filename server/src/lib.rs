@@ -18,6 +18,7 @@ pub mod intake;
 pub mod jobs;
 pub mod ledger;
 pub mod outgoing;
+pub mod platforms;
 pub mod postback_urls;
 pub mod rates;
 pub mod reading;
