@@ -10,6 +10,7 @@ pub mod hash;
 pub mod parcel;
 pub mod redaction;
 pub mod request;
+pub mod taboola;
 
 pub use about::{About, Field, FieldKind, Limits};
 pub use account::Account;
@@ -18,7 +19,7 @@ pub use parcel::{Parcel, Person, Touch};
 pub use request::{Method, Request};
 
 /// Every platform that is known, in the order in which people see them.
-pub const ALL: &[&dyn Platform] = &[];
+pub const ALL: &[&dyn Platform] = &[&taboola::Taboola];
 
 /// What a platform's file says. One value of it serves every site.
 pub trait Platform: Send + Sync {
