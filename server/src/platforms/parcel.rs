@@ -36,6 +36,9 @@ pub struct Parcel {
     pub is_test: bool,
     /// Of what takes money back: the event id under which its sale was told, and when that happened.
     pub sale: Option<(String, Millis)>,
+    /// Of what takes money back: what is left of its sale's value after it, where that is known. Platforms that correct a conversion
+    /// want its new value, not what was taken off.
+    pub left: Option<Amount>,
     /// Our click id.
     pub click_id: Option<String>,
     /// When the visitor clicked.
