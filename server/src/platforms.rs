@@ -7,9 +7,11 @@ pub mod about;
 pub mod account;
 pub mod answer;
 pub mod hash;
+pub mod meta;
 pub mod parcel;
 pub mod redaction;
 pub mod request;
+pub mod sparse;
 pub mod taboola;
 
 pub use about::{About, Field, FieldKind, Limits};
@@ -19,7 +21,7 @@ pub use parcel::{Parcel, Person, Touch};
 pub use request::{Method, Request};
 
 /// Every platform that is known, in the order in which people see them.
-pub const ALL: &[&dyn Platform] = &[&taboola::Taboola];
+pub const ALL: &[&dyn Platform] = &[&meta::Meta, &taboola::Taboola];
 
 /// What a platform's file says. One value of it serves every site.
 pub trait Platform: Send + Sync {
