@@ -7,6 +7,7 @@ pub mod about;
 pub mod account;
 pub mod answer;
 pub mod hash;
+pub mod linkedin;
 pub mod meta;
 pub mod parcel;
 pub mod redaction;
@@ -21,7 +22,7 @@ pub use parcel::{Parcel, Person, Touch};
 pub use request::{Method, Request};
 
 /// Every platform that is known, in the order in which people see them.
-pub const ALL: &[&dyn Platform] = &[&meta::Meta, &taboola::Taboola];
+pub const ALL: &[&dyn Platform] = &[&meta::Meta, &linkedin::LinkedIn, &taboola::Taboola];
 
 /// What a platform's file says. One value of it serves every site.
 pub trait Platform: Send + Sync {

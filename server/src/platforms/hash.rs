@@ -105,7 +105,10 @@ mod tests {
                 hashed("Al.ice+Apple@Example.Com", email_without_dots),
                 "ff8d9819fc0e12bf0d24892e45987e249a28dce836a85cad60e28eaaa8c6d976",
             ),
-            (hashed("+1 (555) 444-1234", phone_e164), "e5b124c58580eb16bd959b8d0cac12b12c952e2ceae0203d416cff94f10b994a"),
+            (
+                hashed("+1 (555) 444-1234", phone_e164),
+                "e5b124c58580eb16bd959b8d0cac12b12c952e2ceae0203d416cff94f10b994a",
+            ),
             // X's page has since renamed the address, and kept the hash.
             (hashed(" test@twitter.com", email), "d360d510a224510f373931ce2d6215a799f5a9c1cef221b0149b6b6b50cced62"),
             (hashed("+11234567890", phone_e164), "1fa6b8d986d9b9cd01bf36951815158bbde9f520c0567c835dfe34783d0a4231"),
