@@ -11,6 +11,7 @@ pub mod linkedin;
 pub mod meta;
 pub mod parcel;
 pub mod redaction;
+pub mod reddit;
 pub mod request;
 pub mod sparse;
 pub mod taboola;
@@ -22,7 +23,7 @@ pub use parcel::{Parcel, Person, Touch};
 pub use request::{Method, Request};
 
 /// Every platform that is known, in the order in which people see them.
-pub const ALL: &[&dyn Platform] = &[&meta::Meta, &linkedin::LinkedIn, &taboola::Taboola];
+pub const ALL: &[&dyn Platform] = &[&meta::Meta, &linkedin::LinkedIn, &reddit::Reddit, &taboola::Taboola];
 
 /// What a platform's file says. One value of it serves every site.
 pub trait Platform: Send + Sync {
