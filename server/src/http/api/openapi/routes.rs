@@ -131,18 +131,19 @@ fn settings() -> Value {
     object(&keys.map(|key| (key, json!({}))), &[])
 }
 
+/// The parameters of a report, of which an empty one counts as one that is not there.
 fn report() -> Vec<Value> {
-    let models = Model::ALL.map(Model::as_str);
+    let or_empty = |schema: Value| json!({ "anyOf": [schema, { "const": "" }] });
     vec![
-        query("from", day()),
-        query("to", day()),
+        query("from", or_empty(day())),
+        query("to", or_empty(day())),
         query("by", text()),
-        query("model", one_of(&models)),
-        query("currency", json!({ "type": "string", "pattern": "^[A-Za-z]{3}$" })),
+        query("model", or_empty(one_of(&Model::ALL.map(Model::as_str)))),
+        query("currency", or_empty(json!({ "type": "string", "pattern": "^[A-Za-z]{3}$" }))),
         query("type", text()),
         query("group", text()),
         query("sort", text()),
-        query("limit", integer(1, 1000)),
+        query("limit", or_empty(integer(1, 10_000))),
     ]
 }
 
