@@ -28,12 +28,35 @@ pub struct Group {
     pub ipn: Option<Ipn>,
     /// How its API is asked what it sold; without it, it is not.
     pub api: Option<api::Api>,
+    /// Which parameters of its postbacks and notifications tell who the buyer is.
+    #[serde(default)]
+    pub person: PersonFields,
     /// Examples of links that must hold.
     #[serde(default)]
     pub link_case: Vec<LinkCase>,
     /// Examples of postbacks that must hold.
     #[serde(default)]
     pub postback_case: Vec<PostbackCase>,
+}
+
+/// Which parameters tell who the buyer is, each the first of several names that is there and not empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PersonFields {
+    /// The e-mail address.
+    pub email: Vec<String>,
+    /// The phone number.
+    pub phone: Vec<String>,
+    /// The first name.
+    pub first_name: Vec<String>,
+    /// The last name.
+    pub last_name: Vec<String>,
+    /// The city.
+    pub city: Vec<String>,
+    /// The postal code.
+    pub zip: Vec<String>,
+    /// The country, two letters.
+    pub country: Vec<String>,
 }
 
 /// Which links are a network's.

@@ -219,7 +219,8 @@ fn visit(number: u64, at: i64) -> (ReceivedEvent, ReceivedEvent) {
         }),
         ..view.clone()
     };
-    let received = |event, received_at, visit| ReceivedEvent { id: id(), received_at, event, visit };
+    let received =
+        |event, received_at, visit| ReceivedEvent { id: id(), received_at, event, ip: None, user_agent: None, visit };
     (received(view, at + 50, new_visit.clone()), received(click, at + 30_050, NewVisit { id: id(), ..new_visit }))
 }
 

@@ -7,6 +7,8 @@ use crate::groups::Groups;
 use crate::http::event::EventLimiter;
 use crate::http::tag::Scripts;
 use crate::jobs::Bell;
+use crate::outbox::tokens::Tokens;
+use crate::outgoing::Outgoing;
 use crate::rates::fetch::Attempts;
 use crate::reconcile::client::NetworkApis;
 use crate::settings::{self, SettingsError, SiteSettings, Tables};
@@ -51,6 +53,12 @@ pub struct App {
     pub autoscan: AutoScan,
     /// Rings when there is a new long task.
     pub jobs: Bell,
+    /// Rings when there is something new for the platforms.
+    pub outbox: Bell,
+    /// Access tokens of platforms.
+    pub tokens: Tokens,
+    /// The one door through which requests leave.
+    pub outgoing: Outgoing,
     /// Asks the networks' APIs.
     pub networks: NetworkApis,
     /// How fetching currency rates went.
@@ -98,7 +106,10 @@ impl App {
             let tables = Tables { groups: &self.groups, pixels: &self.pixels };
             let after = settings::patch(site_id, &site.settings, change.clone(), tables, &self.vault)?;
             let read = SiteSettings::read(&after)?;
-            if self.store.replace_settings(site_id, &site.settings, after).await? {
+            let outlets = settings::outlets(&read, &self.clicks);
+            if self.store.replace_settings(site_id, &site.settings, after, outlets, self.now()).await? {
+                // What was stopped may go on.
+                self.outbox.ring();
                 return Ok(read);
             }
         }

@@ -43,6 +43,18 @@ pub struct Config {
     pub limits: Limits,
     pub autoscan: Autoscan,
     pub rates: Rates,
+    pub outbox: Outbox,
+}
+
+/// How what waits for the ad platforms is sent. Each field is documented in `server.default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented in server.default.toml, for operators and readers alike")]
+pub struct Outbox {
+    pub outlets: usize,
+    pub lease_seconds: u64,
+    pub first_retry_seconds: u64,
+    pub longest_retry_seconds: u64,
 }
 
 /// Bounds. Each field is documented in `server.default.toml`.

@@ -44,6 +44,11 @@ impl Bell {
     pub fn ring(&self) {
         self.0.notify_one();
     }
+
+    /// Waits until it rings, or takes note that it has rung since.
+    pub async fn rung(&self) {
+        self.0.notified().await;
+    }
 }
 
 /// Runs open jobs, oldest first, until the future is dropped; between two steps nothing is half done.

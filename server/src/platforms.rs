@@ -6,6 +6,10 @@
 pub mod about;
 pub mod account;
 pub mod answer;
+pub mod ga4;
+pub mod google;
+mod google_account;
+pub mod google_ads;
 pub mod hash;
 pub mod linkedin;
 pub mod meta;
@@ -15,6 +19,9 @@ pub mod reddit;
 pub mod request;
 pub mod sparse;
 pub mod taboola;
+pub mod tiktok;
+pub mod unreadable;
+pub mod x;
 
 pub use about::{About, Field, FieldKind, Limits};
 pub use account::Account;
@@ -23,7 +30,17 @@ pub use parcel::{Parcel, Person, Touch};
 pub use request::{Method, Request};
 
 /// Every platform that is known, in the order in which people see them.
-pub const ALL: &[&dyn Platform] = &[&meta::Meta, &linkedin::LinkedIn, &reddit::Reddit, &taboola::Taboola];
+pub const ALL: &[&dyn Platform] = &[
+    &meta::Meta,
+    &google::Google,
+    &google_ads::GoogleAds,
+    &ga4::Ga4,
+    &tiktok::TikTok,
+    &linkedin::LinkedIn,
+    &reddit::Reddit,
+    &x::X,
+    &taboola::Taboola,
+];
 
 /// What a platform's file says. One value of it serves every site.
 pub trait Platform: Send + Sync {

@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 pub use tagwerk_protocol::conversion::{Repeat, ValueRule};
 
 mod change;
+mod platforms;
 
 pub use change::{Tables, patch, place};
+pub use platforms::{is_secret, outlets};
 
 /// Stands where a secret is kept.
 pub const MASK: &str = "********";
@@ -58,7 +60,7 @@ pub struct SiteSettings {
     pub groups: BTreeMap<String, GroupSettings>,
     /// Conversion types of the site's own.
     pub types: Vec<TypeSettings>,
-    /// By ad platform; the fields are those of [`PLATFORMS`].
+    /// By ad platform; the fields are those that its file declares (`crate::platforms`).
     pub platforms: BTreeMap<String, Map<String, Value>>,
 }
 
@@ -211,38 +213,6 @@ pub enum FacetName {
     BillingStatus,
 }
 
-/// What a platform's setting holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
-    /// A text.
-    Text,
-    /// A text that is sealed and never shown.
-    Secret,
-    /// A table from conversion type to the platform's own name for it.
-    Table,
-}
-
-/// The platforms and their credentials, in each platform's own words. Every one also has [`COMMON`].
-pub const PLATFORMS: &[(&str, &[(&str, Field)])] = &[
-    ("meta", &[("pixel_id", Field::Text), ("access_token", Field::Secret)]),
-    ("tiktok", &[("pixel_code", Field::Text), ("access_token", Field::Secret)]),
-    ("ga4", &[("measurement_id", Field::Text), ("api_secret", Field::Secret)]),
-    (
-        "google",
-        &[
-            ("customer_id", Field::Text),
-            ("conversion_actions", Field::Table),
-            ("client_id", Field::Text),
-            ("client_secret", Field::Secret),
-            ("refresh_token", Field::Secret),
-        ],
-    ),
-];
-
-/// What every platform has: a switch (`enabled`, boolean), and these texts.
-pub const COMMON: [&str; 2] = ["test_event_code", "base_url"];
-const ENABLED: &str = "enabled";
-const BASE_URL: &str = "base_url";
 /// What is secret in the settings of a group.
 const GROUP_SECRETS: [&str; 2] = ["ipn_passphrase", API_KEY];
 const API_KEY: &str = "api_key";
@@ -264,6 +234,11 @@ impl SiteSettings {
             }
         }
         hosts
+    }
+
+    /// Whether a platform is switched on.
+    pub fn sends_on(&self) -> bool {
+        self.platforms.values().any(|platform| platform.get("enabled") == Some(&Value::Bool(true)))
     }
 
     /// Reads stored settings; secrets stay sealed.
@@ -308,10 +283,6 @@ impl SiteSettings {
     }
 }
 
-fn is_secret(platform: &str, field: &str) -> bool {
-    fields(platform).is_some_and(|fields| fields.iter().any(|(name, kind)| *name == field && *kind == Field::Secret))
-}
-
-fn fields(platform: &str) -> Option<&'static [(&'static str, Field)]> {
-    PLATFORMS.iter().find(|(name, _)| *name == platform).map(|(_, fields)| *fields)
+fn is_http(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }

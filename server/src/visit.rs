@@ -1,8 +1,9 @@
 //! What an event says about its visit. Pure.
 
-use crate::settings::Attribution;
+use crate::settings::{Attribution, IpPolicy};
 use crate::store::{FirstTouch, NewVisit};
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tagwerk_protocol::clicks::{Clicks, is_cookie_value};
 use tagwerk_protocol::event::Event;
 use tagwerk_protocol::source::{self, Arrival};
@@ -79,6 +80,23 @@ fn read(arrival: &Arrival, click_params: &[String]) -> (BTreeMap<String, String>
     (source.utm.into_iter().collect(), source.click_ids.into_iter().collect())
 }
 
+/// As much of a visitor's address as a site keeps: all of it, its network (of the second kind the first 24 bits of IPv4, 48 of IPv6), or
+/// nothing.
+pub fn kept_address(address: IpAddr, policy: IpPolicy) -> Option<String> {
+    match (policy, address.to_canonical()) {
+        (IpPolicy::None, _) => None,
+        (IpPolicy::Full, address) => Some(address.to_string()),
+        (IpPolicy::Truncated, IpAddr::V4(address)) => {
+            let [a, b, c, _] = address.octets();
+            Some(Ipv4Addr::new(a, b, c, 0).to_string())
+        }
+        (IpPolicy::Truncated, IpAddr::V6(address)) => {
+            let [a, b, c, ..] = address.segments();
+            Some(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0).to_string())
+        }
+    }
+}
+
 /// The text, or nothing where it is empty.
 pub fn present(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
@@ -120,6 +138,20 @@ mod tests {
             Rules { clicks: &clicks, own_hosts: &[], attribution: &Attribution::default() },
             &request,
         )
+    }
+
+    #[test]
+    fn as_much_of_an_address_is_kept_as_the_site_says() {
+        let kept = |address: &str, policy| kept_address(address.parse().expect(address), policy);
+        for (address, truncated) in [
+            ("203.0.113.77", "203.0.113.0"),
+            ("::ffff:203.0.113.77", "203.0.113.0"),
+            ("2001:db8:1:2::9", "2001:db8:1::"),
+        ] {
+            assert_eq!(kept(address, IpPolicy::Truncated).as_deref(), Some(truncated));
+            assert_eq!(kept(address, IpPolicy::None), None);
+        }
+        assert_eq!(kept("203.0.113.77", IpPolicy::Full).as_deref(), Some("203.0.113.77"));
     }
 
     /// A direct visit, so many days after an arrival with a source.

@@ -258,6 +258,8 @@ fn reported(number: u8) -> ReceivedEvent {
     ReceivedEvent {
         id: row_id(),
         received_at: NOW,
+        ip: None,
+        user_agent: None,
         event: Event {
             event_id: click_id.to_string(),
             name: OUTBOUND_CLICK.into(),

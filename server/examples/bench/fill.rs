@@ -179,7 +179,14 @@ impl Reader {
                 };
                 let request = visit::Request { user_agent: "Mozilla/5.0 (Windows NT 10.0)".into(), country: None };
                 let visit = visit::of(row_id_at(at), &event, rules, &request);
-                events.push(ReceivedEvent { id: row_id_at(at), received_at: at, event, visit });
+                events.push(ReceivedEvent {
+                    id: row_id_at(at),
+                    received_at: at,
+                    event,
+                    ip: None,
+                    user_agent: None,
+                    visit,
+                });
             }
         }
         let postbacks = (from..to).map(|number| self.postback(number)).collect::<Result<_>>()?;

@@ -15,6 +15,7 @@ use tagwerk_server::http::operator::token_hash;
 use tagwerk_server::http::session::new_one_time_link;
 use tagwerk_server::http::{event, tag};
 use tagwerk_server::jobs::{self, Bell};
+use tagwerk_server::outbox::{self, tokens::Tokens};
 use tagwerk_server::outgoing::Outgoing;
 use tagwerk_server::rates::fetch::{Attempts, Fetcher};
 use tagwerk_server::reconcile::client::NetworkApis;
@@ -47,6 +48,9 @@ pub(crate) async fn serve(options: &Options) -> Result<()> {
         scan_limiter: event::limiter(config.autoscan.requests_per_minute),
         autoscan: AutoScan::new(outgoing.clone(), &config.autoscan),
         jobs: Bell::default(),
+        outbox: Bell::default(),
+        tokens: Tokens::default(),
+        outgoing: outgoing.clone(),
         networks: NetworkApis::new(outgoing.clone(), &groups),
         rates: Attempts::default(),
         scripts: tag::Scripts::default(),
@@ -71,12 +75,14 @@ pub(crate) async fn serve(options: &Options) -> Result<()> {
     std::io::stdout().flush()?;
     // A step that is cut off is not kept, and done again at the next start.
     let long_tasks = tokio::spawn(jobs::run(Arc::clone(&app)));
+    let sending = tokio::spawn(outbox::run(Arc::clone(&app)));
     let daily = tokio::spawn(jobs::daily::run(Arc::clone(&app)));
     let fetcher = Fetcher::new(outgoing, app.config.rates.clone(), spread()?, app.rates.clone());
     let rates = tokio::spawn(fetcher.run(Arc::clone(&app.store)));
     tagwerk_server::serve::serve(listener, metrics_listener, app, asked_to_stop()).await?;
     rates.abort();
     daily.abort();
+    sending.abort();
     long_tasks.abort();
     store.close().await;
     tracing::info!("what was accepted is written; good-bye");

@@ -66,7 +66,9 @@ async fn take(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Option<HeaderValue>, Error> {
-    let key = (site_id.to_owned(), network(address(app, peer, headers)));
+    let from = address(app, peer, headers);
+    let key = (site_id.to_owned(), network(from));
+    let ip = visit::kept_address(from, settings.privacy.ip);
     if app.event_limiter.check_key(&key).is_err() {
         let limit = app.config.limits.events_per_minute;
         return Err(Error::TooMany(format!(
@@ -89,7 +91,8 @@ async fn take(
             Ok(mut event) => {
                 mend_times(&mut event, received_at);
                 let visit = visit::of(row_id(), &event, rules, &request);
-                events.push(ReceivedEvent { id: row_id(), received_at, event, visit });
+                let (ip, user_agent) = (ip.clone(), visit::present(&request.user_agent));
+                events.push(ReceivedEvent { id: row_id(), received_at, event, ip, user_agent, visit });
             }
             Err(error) => broken.push(format!("line {}: {error}", index + 1)),
         }
@@ -99,6 +102,9 @@ async fn take(
     if kept > 0 {
         app.store.receive_events(site_id, events).await?;
         metrics::counter!("tagwerk_events_total").increment(kept as u64);
+        if settings.sends_on() {
+            app.outbox.ring();
+        }
     }
     match broken.as_slice() {
         [] if kept == 0 => Err(Error::Invalid("the body holds no event; send one a line, form-encoded".into())),

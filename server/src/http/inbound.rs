@@ -73,6 +73,9 @@ pub async fn take(
     }
     let outcome = app.store.receive_postback(&site.site_id, postback).await?;
     metrics::counter!("tagwerk_postbacks_total", "state" => outcome.state.as_str()).increment(1);
+    if settings.sends_on() {
+        app.outbox.ring();
+    }
     Ok(answer)
 }
 

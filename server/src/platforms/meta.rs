@@ -4,6 +4,7 @@
 //! `parameters/server-event`, `parameters/customer-information-parameters`, `parameters/fbp-and-fbc`, `support`).
 
 use super::sparse::sparse;
+use super::unreadable::unreadable;
 use super::{About, Account, Answer, Fate, Field, Limits, Outcome, Parcel, Platform, Request, hash};
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -92,7 +93,7 @@ impl Platform for Meta {
             (None, Some(count)) if answer.is_success() => {
                 Outcome::All(Fate::Delivered(remark(&body, count, parcels.len())))
             }
-            _ => unreadable(answer),
+            _ => unreadable(answer, "events_received"),
         }
     }
 }
@@ -249,21 +250,4 @@ fn sentence(error: &Value) -> String {
     let code = if codes.is_empty() { "no code".to_owned() } else { format!("code {codes}") };
     let trace = text("fbtrace_id").map(|trace| format!(", trace {trace}")).unwrap_or_default();
     format!("{said} ({code}{trace})")
-}
-
-/// An answer that is none of the Graph API's: something on the way there speaks, and most of what it says is over soon.
-fn unreadable(answer: &Answer) -> Outcome {
-    match answer.by_status() {
-        Fate::Refused(said) if answer.status == 413 => Outcome::Split(said),
-        Fate::Refused(said) => Outcome::All(Fate::Down(answer.retry_after, said)),
-        Fate::Delivered(_) => Outcome::All(Fate::Down(
-            answer.retry_after,
-            format!(
-                "HTTP {} without events_received, which is no answer of Meta's: {}",
-                answer.status,
-                answer.excerpt()
-            ),
-        )),
-        fate => Outcome::All(fate),
-    }
 }

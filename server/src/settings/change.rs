@@ -1,13 +1,12 @@
 //! Changing settings: a JSON merge patch is checked, its secrets are sealed, and nothing is changed where a key cannot be.
 
+use super::platforms::{self, addresses, is_credential, is_secret};
 use super::{
-    API_BASE_URL, API_KEY, Attribution, BASE_URL, COMMON, ENABLED, Field, GROUP_SECRETS, GroupSettings, MASK,
-    PLATFORMS, SettingsError, SiteSettings,
+    API_BASE_URL, API_KEY, Attribution, GROUP_SECRETS, GroupSettings, MASK, SettingsError, SiteSettings, is_http,
 };
-use super::{fields, is_secret};
 use crate::groups::Groups;
 use crate::vault::Vault;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::ops::RangeInclusive;
 use tagwerk_protocol::group::api::Api;
 use tagwerk_protocol::money::Currency;
@@ -43,6 +42,7 @@ pub fn patch(
         return Err(SettingsError::Invalid("a change of settings is a JSON object".into()));
     }
     refuse_lists_for_tables(&change).map_err(SettingsError::Invalid)?;
+    refuse_unknown_keys_to_be_removed(&change).map_err(SettingsError::Invalid)?;
     let mut settings = stored.clone();
     forget_credentials_of_another_base_url(&mut settings, &change);
     seal_secrets(site_id, &mut change, vault)?;
@@ -72,20 +72,41 @@ fn refuse_lists_for_tables(change: &Value) -> Result<(), String> {
     }
 }
 
+/// What is set to null is gone before the settings are read, and a slip in its name would not be told.
+fn refuse_unknown_keys_to_be_removed(change: &Value) -> Result<(), String> {
+    let known = serde_json::to_value(SiteSettings::default()).unwrap_or_default();
+    let of_group = serde_json::to_value(GroupSettings::default()).unwrap_or_default();
+    refuse_unknown_nulls("", change, &known)?;
+    for key in ["consent", "privacy", "attribution", "autoscan"] {
+        refuse_unknown_nulls(&format!("{key}."), &change[key], &known[key])?;
+    }
+    for (name, group) in change["groups"].as_object().into_iter().flatten() {
+        refuse_unknown_nulls(&format!("groups.{name}."), group, &of_group)?;
+    }
+    Ok(())
+}
+
+fn refuse_unknown_nulls(place: &str, change: &Value, known: &Value) -> Result<(), String> {
+    let nulls = change.as_object().into_iter().flatten().filter(|(_, value)| value.is_null());
+    match nulls.map(|(key, _)| key).find(|key| known.get(key.as_str()).is_none()) {
+        Some(key) => Err(format!("{place}{key}: there is no such key")),
+        None => Ok(()),
+    }
+}
+
 /// A token must not travel to an address it was not entered for.
 fn forget_credentials_of_another_base_url(settings: &mut Value, change: &Value) {
-    let is_credential = |platform: &str, field: &str| {
-        fields(platform).is_some_and(|fields| fields.iter().any(|(known, _)| *known == field))
-    };
-    for (list, address, is_credential) in [
-        ("platforms", BASE_URL, is_credential as fn(&str, &str) -> bool),
-        ("groups", API_BASE_URL, (|_, field| field == API_KEY) as fn(&str, &str) -> bool),
+    for (list, addresses, is_credential) in [
+        ("platforms", addresses as fn(&str) -> Vec<&'static str>, is_credential as fn(&str, &str) -> bool),
+        ("groups", |_| vec![API_BASE_URL], |_, field| field == API_KEY),
     ] {
         for (name, item) in change.get(list).and_then(Value::as_object).into_iter().flatten() {
             let kept = settings.get_mut(list).and_then(|list| list.get_mut(name)).and_then(Value::as_object_mut);
-            if let (Some(kept), Some(base_url)) = (kept, item.get(address))
-                && kept.get(address).unwrap_or(&Value::Null) != base_url
-            {
+            let Some(kept) = kept else { continue };
+            let moves = |address: &&str| {
+                item.get(address).is_some_and(|there| kept.get(*address).unwrap_or(&Value::Null) != there)
+            };
+            if addresses(name).iter().any(moves) {
                 kept.retain(|field, _| !is_credential(name, field));
             }
         }
@@ -157,7 +178,7 @@ fn check(settings: &SiteSettings, Tables { groups, pixels }: Tables<'_>) -> Resu
             return Err(format!("types: the name \"{}\" must be there, and once", kind.name));
         }
     }
-    settings.platforms.iter().try_for_each(|(name, platform)| check_platform(name, platform))
+    settings.platforms.iter().try_for_each(|(name, platform)| platforms::check(name, platform))
 }
 
 fn check_pixels(settings: &SiteSettings, pixels: &Pixels) -> Result<(), String> {
@@ -180,40 +201,6 @@ fn check_pixels(settings: &SiteSettings, pixels: &Pixels) -> Result<(), String> 
         }
         if settings.pixels.iter().take(index).any(|earlier| earlier == platform) {
             return Err(format!("pixels: {platform} stands there twice"));
-        }
-    }
-    Ok(())
-}
-
-fn check_platform(name: &str, platform: &Map<String, Value>) -> Result<(), String> {
-    let Some(fields) = fields(name) else {
-        let known = PLATFORMS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        return Err(format!("platforms.{name}: there is no such platform; there are {known}"));
-    };
-    for (field, value) in platform {
-        let kind = fields.iter().find(|(known, _)| known == field).map(|(_, kind)| *kind);
-        let kind = kind.or_else(|| COMMON.contains(&field.as_str()).then_some(Field::Text));
-        let fits = match (kind, value) {
-            (_, Value::Null) | (Some(Field::Text | Field::Secret), Value::String(_)) => true,
-            (Some(Field::Table), Value::Object(table)) => table.values().all(Value::is_string),
-            (None, Value::Bool(_)) if field == ENABLED => true,
-            (None, _) if field != ENABLED => {
-                let known =
-                    fields.iter().map(|(name, _)| *name).chain([ENABLED]).chain(COMMON).collect::<Vec<_>>().join(", ");
-                return Err(format!("platforms.{name}: unknown field `{field}`, expected one of {known}"));
-            }
-            _ => false,
-        };
-        if !fits {
-            let wanted = match kind {
-                Some(Field::Table) => "a table of texts",
-                Some(_) => "a text",
-                None => "true or false",
-            };
-            return Err(format!("platforms.{name}.{field}: must be {wanted}"));
-        }
-        if field == BASE_URL && value.as_str().is_some_and(|text| !is_http(text)) {
-            return Err(format!("platforms.{name}.{field}: must be an http or https URL"));
         }
     }
     Ok(())
@@ -244,10 +231,6 @@ fn check_api(name: &str, api: Option<&Api>, settings: &GroupSettings) -> Result<
         return Err(format!("groups.{name}.reconcile_days: must be a number from {first} to {last}"));
     }
     Ok(())
-}
-
-fn is_http(text: &str) -> bool {
-    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 fn check_currency(key: &str, code: Option<&str>) -> Result<(), String> {

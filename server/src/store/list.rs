@@ -1,6 +1,6 @@
 //! Which part of a list is asked for: a filter, an order, and a place in it.
 
-use super::{Channel, JobKind, JobState, Millis, PostbackState};
+use super::{Channel, DeliveryState, JobKind, JobState, Millis, PostbackState};
 use crate::attribution::State;
 use serde::Serialize;
 use tagwerk_protocol::conversion::TransactionType;
@@ -268,7 +268,7 @@ impl List {
                 UtmContent,
             ],
             List::OrderEvents => &[Group, OrderId, Event, ProductId, TransactionId],
-            List::Deliveries => &[State, Platform, ConversionId],
+            List::Deliveries => &[State, Platform, Type, ConversionId, EventId],
             List::Links => &[Url, Group],
             List::Jobs => &[Kind, State],
         }
@@ -286,7 +286,7 @@ impl List {
             (List::Conversions, Field::State) => {
                 Some([State::Attributed, State::Unattributed, State::Test].map(State::as_str).to_vec())
             }
-            (List::Deliveries, Field::State) => Some(vec!["waiting", "delivered", "refused", "expired", "stopped"]),
+            (List::Deliveries, Field::State) => Some(DeliveryState::ALL.map(DeliveryState::as_str).to_vec()),
             (List::Jobs, Field::State) => {
                 use JobState::*;
                 Some([Waiting, Running, Done, Failed].map(JobState::as_str).to_vec())

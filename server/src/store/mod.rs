@@ -13,6 +13,7 @@ mod conversion_row;
 mod jobs;
 mod links;
 mod list;
+mod outbox;
 mod rates;
 mod reports;
 pub mod sqlite;
@@ -22,6 +23,9 @@ pub use conversion_row::ConversionRow;
 pub use jobs::{Job, JobKind, JobState, Jobs, Step};
 pub use links::{LinkRow, Links};
 pub use list::{BadCursor, Field, Filter, List, Listing, Order, Page, Place, Time};
+pub use outbox::{
+    Again, Claimed, DeliveryRow, DeliveryState, Due, Outbox, OutletRow, OutletRules, Pace, Settled, Settling,
+};
 pub use rates::{KeptRates, RateDay, Rates};
 pub use reports::{ATTRIBUTED, Asked, Day, Dimension, Folded, Measures, Reports, Total, UNATTRIBUTED};
 pub use tracking_ids::{ReplacedTrackingId, Rotation};
@@ -44,8 +48,8 @@ pub enum StoreError {
 }
 
 /// Everything the server keeps.
-pub trait Store: Sites + Inbox + Books + Jobs + Links + Rates + Reports + Operators + Send + Sync {}
-impl<T: Sites + Inbox + Books + Jobs + Links + Rates + Reports + Operators + Send + Sync> Store for T {}
+pub trait Store: Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + Send + Sync {}
+impl<T: Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + Send + Sync> Store for T {}
 
 /// The store as handlers hold it.
 pub type SharedStore = Arc<dyn Store>;
@@ -78,8 +82,16 @@ pub trait Sites {
     async fn rotate_tracking_id(&self, site_id: &str, rotation: Rotation) -> Result<bool, StoreError>;
     /// The site's replaced tracking ids that still work, the one that runs out last first.
     async fn replaced_tracking_ids(&self, site_id: &str, now: Millis) -> Result<Vec<ReplacedTrackingId>, StoreError>;
-    /// Replaces a site's settings if they are still `before`; `false` where somebody was faster or the site is gone.
-    async fn replace_settings(&self, site_id: &str, before: &Value, after: Value) -> Result<bool, StoreError>;
+    /// Replaces a site's settings if they are still `before`, and with them what it sends where, from now on; `false` where somebody was
+    /// faster or the site is gone.
+    async fn replace_settings(
+        &self,
+        site_id: &str,
+        before: &Value,
+        after: Value,
+        outlets: Vec<OutletRules>,
+        now: Millis,
+    ) -> Result<bool, StoreError>;
 }
 
 /// An event as the tag sent it, with what the server found out about it.
@@ -91,6 +103,10 @@ pub struct ReceivedEvent {
     pub received_at: Millis,
     /// What the tag said.
     pub event: Event,
+    /// The visitor's address, as much of it as the site keeps.
+    pub ip: Option<String>,
+    /// The visitor's browser, in its own words.
+    pub user_agent: Option<String>,
     /// What becomes of its visit, if this is the first that is heard of it.
     pub visit: NewVisit,
 }

@@ -98,6 +98,8 @@ fn received(event: Event) -> ReceivedEvent {
     ReceivedEvent {
         id: id(),
         received_at: NOW - 10_000,
+        ip: Some("203.0.113.0".into()),
+        user_agent: Some("Mozilla/5.0 (X11)".into()),
         event,
         visit: NewVisit {
             id: id(),

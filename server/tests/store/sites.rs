@@ -50,7 +50,7 @@ pub(crate) async fn settings_are_replaced_only_if_nobody_was_faster(store: Share
         let (store, site_id, before) = (store.clone(), site_id.clone(), before.clone());
         tasks.spawn(async move {
             let after = json!({ "number": number });
-            let won = store.replace_settings(&site_id, &before, after.clone()).await.expect("answered");
+            let won = store.replace_settings(&site_id, &before, after.clone(), Vec::new(), 1).await.expect("answered");
             won.then_some(after)
         });
     }
@@ -58,8 +58,10 @@ pub(crate) async fn settings_are_replaced_only_if_nobody_was_faster(store: Share
     assert_eq!(won.len(), 1, "{won:?}");
     let kept = store.site(&site_id).await.expect("read").expect("there").settings;
     assert_eq!(kept, won[0]);
-    assert!(!store.replace_settings("NoSuchSite00", &before, before.clone()).await.expect("answered"));
-    assert!(store.replace_settings(&site_id, &kept, json!({ "b": 1, "a": [2] })).await.expect("answered"));
+    assert!(!store.replace_settings("NoSuchSite00", &before, before.clone(), Vec::new(), 1).await.expect("answered"));
+    assert!(
+        store.replace_settings(&site_id, &kept, json!({ "b": 1, "a": [2] }), Vec::new(), 1).await.expect("answered")
+    );
 }
 
 /// The site that a tracking id leads to at a time.

@@ -1,5 +1,7 @@
 //! Whose a conversion is, as far as the visits and clicks reported so far tell; and what changes when one is reported late.
 
+use super::conversions;
+use super::deliveries::{self, Told};
 use super::failure::Failure;
 use super::rows::{from_json, transaction_type};
 use crate::attribution::{Attribution, Found, Lead, State, attribute, expired, happened_at};
@@ -139,6 +141,10 @@ fn judge_again(connection: &Connection, site_id: &str, sql: &str, lead: &str) ->
             )?
             .execute(params![attribution.state.as_str(), attribution.reason, attribution.visit_id, at, site_id, id])?;
         tell_postbacks(connection, site_id, &id, &attribution, &notes)?;
+        if let Some(booked) = conversions::booked_as(connection, site_id, &id)? {
+            let told = Told { id: &id, said: &booked.said, attribution: &attribution, at, received_at };
+            deliveries::of_conversion(connection, site_id, &told)?;
+        }
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("migrations/0007_tracking_ids.sql")),
         M::up(include_str!("migrations/0008_lists.sql")),
         M::up(include_str!("migrations/0009_job_payloads.sql")),
+        M::up(include_str!("migrations/0010_outbox.sql")),
     ])
 }
 

@@ -2,6 +2,7 @@
 
 use super::attributions::{Case, Verdict, judge, reason_of_maker, state_of_maker, tell_postbacks};
 use super::carriers;
+use super::deliveries::{self, Told};
 use super::failure::Failure;
 use super::joins::{self, Ties};
 use super::rows::{self, Money, json};
@@ -247,5 +248,7 @@ pub(super) fn write(
         format!("INSERT INTO conversions ({}) VALUES ({})", names.join(", "), vec!["?"; names.len()].join(", "))
     });
     connection.prepare_cached(sql)?.execute(params_from_iter(columns.iter().map(|(_, value)| value)))?;
+    let told = Told { id, said: conversion, attribution: &attribution, at, received_at };
+    deliveries::of_conversion(connection, site_id, &told)?;
     Ok(attribution)
 }

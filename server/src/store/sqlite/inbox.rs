@@ -1,6 +1,7 @@
 //! What arrives: events and postbacks, each request one write.
 
 use super::attributions::{click_reported, visit_reported};
+use super::deliveries::{self, Happened};
 use super::failure::Failure;
 use super::rows::{self, from_json, json};
 use super::{Sqlite, conversions, rereading};
@@ -75,6 +76,14 @@ fn take_events(connection: &Connection, site_id: &str, events: &[ReceivedEvent])
         {
             clicks.insert(click_id.as_str());
         }
+        let happened = Happened {
+            event_id: &received.event.event_id,
+            name: &received.event.name,
+            visit_id: received.event.visit_id.as_str(),
+            at: received.event.at,
+            received_at: received.received_at,
+        };
+        deliveries::of_event(connection, site_id, &happened)?;
     }
     for visit_id in visits {
         visit_reported(connection, site_id, visit_id)?;
@@ -137,8 +146,8 @@ fn keep_visit(connection: &Connection, site_id: &str, received: &ReceivedEvent) 
     let kept = connection
         .prepare_cached(
             "INSERT INTO visits (site_id, id, visit_id, visitor_id, at, received_at, landing_page, referrer, source,
-                                 click_ids, cookies, built_cookies, first_touch, country, device, bot)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site_id, visit_id) DO NOTHING",
+                                 click_ids, cookies, built_cookies, first_touch, country, device, bot, ip, user_agent)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site_id, visit_id) DO NOTHING",
         )?
         .execute(params![
             site_id,
@@ -157,6 +166,8 @@ fn keep_visit(connection: &Connection, site_id: &str, received: &ReceivedEvent) 
             visit.country,
             visit.device,
             visit.bot,
+            received.ip,
+            received.user_agent,
         ])?;
     Ok(kept > 0)
 }
@@ -173,8 +184,8 @@ fn keep_click(
     let kept = connection
         .prepare_cached(
             "INSERT INTO clicks (site_id, id, click_id, visit_id, at, received_at, tracking_group, href, label, page, how,
-                                 is_foreign)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site_id, click_id) DO NOTHING",
+                                 is_foreign, ip, user_agent)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site_id, click_id) DO NOTHING",
         )?
         .execute(params![
             site_id,
@@ -189,6 +200,8 @@ fn keep_click(
             event.page,
             click.how.as_str(),
             click.foreign,
+            received.ip,
+            received.user_agent,
         ])?;
     Ok(kept > 0)
 }

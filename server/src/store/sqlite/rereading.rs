@@ -5,6 +5,7 @@ use super::conversions::{Booked, booked, booked_as, content_key, keep_reading, r
 use super::failure::Failure;
 use super::inbox::without_conversion;
 use super::joins::Ties;
+use super::outbox::conversion_gone;
 use super::rows::json;
 use crate::attribution::Attribution;
 use crate::repeats::{Effect, effect, fold};
@@ -158,6 +159,7 @@ fn refresh(connection: &Connection, site_id: &str, id: &str) -> Result<(), Failu
     let (Some(folded), Some(first)) = (fold(&versions), tellers.first()) else {
         if let Some(existing) = existing {
             remove(connection, site_id, id)?;
+            conversion_gone(connection, site_id, id)?;
             settle(connection, site_id, vec![existing.ties])?;
         }
         return Ok(());

@@ -1,8 +1,8 @@
 //! Sites, their tracking ids and settings.
 
-use super::Sqlite;
 use super::failure::Failure;
-use crate::store::{Millis, ReplacedTrackingId, Rotation, Site, Sites, StoreError};
+use super::{Sqlite, outbox};
+use crate::store::{Millis, OutletRules, ReplacedTrackingId, Rotation, Site, Sites, StoreError};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde_json::Value;
@@ -72,7 +72,14 @@ impl Sites for Sqlite {
         .await
     }
 
-    async fn replace_settings(&self, site_id: &str, before: &Value, after: Value) -> Result<bool, StoreError> {
+    async fn replace_settings(
+        &self,
+        site_id: &str,
+        before: &Value,
+        after: Value,
+        outlets: Vec<OutletRules>,
+        now: Millis,
+    ) -> Result<bool, StoreError> {
         let (site_id, before) = (site_id.to_owned(), before.clone());
         self.writer
             .write(move |connection| {
@@ -82,7 +89,8 @@ impl Sites for Sqlite {
                 }
                 connection
                     .prepare_cached("UPDATE sites SET settings = ? WHERE site_id = ?")?
-                    .execute([after.to_string(), site_id])?;
+                    .execute([&after.to_string(), &site_id])?;
+                outbox::replace_outlets(connection, &site_id, &outlets, now)?;
                 Ok(true)
             })
             .await
