@@ -13,6 +13,7 @@ pub mod google_ads;
 pub mod hash;
 pub mod linkedin;
 pub mod meta;
+pub mod outbrain;
 pub mod parcel;
 pub mod redaction;
 pub mod reddit;
@@ -40,6 +41,7 @@ pub const ALL: &[&dyn Platform] = &[
     &reddit::Reddit,
     &x::X,
     &taboola::Taboola,
+    &outbrain::Outbrain,
 ];
 
 /// What a platform's file says. One value of it serves every site.
