@@ -12,9 +12,11 @@ mod google_account;
 pub mod google_ads;
 pub mod hash;
 pub mod linkedin;
+pub mod macros;
 pub mod meta;
 pub mod outbrain;
 pub mod parcel;
+pub mod postback;
 pub mod redaction;
 pub mod reddit;
 pub mod request;
@@ -42,6 +44,7 @@ pub const ALL: &[&dyn Platform] = &[
     &x::X,
     &taboola::Taboola,
     &outbrain::Outbrain,
+    &postback::Postback,
 ];
 
 /// What a platform's file says. One value of it serves every site.
