@@ -24,6 +24,7 @@ pub mod sparse;
 pub mod taboola;
 pub mod tiktok;
 pub mod unreadable;
+pub mod webhook;
 pub mod x;
 
 pub use about::{About, Field, FieldKind, Limits};
@@ -45,6 +46,7 @@ pub const ALL: &[&dyn Platform] = &[
     &taboola::Taboola,
     &outbrain::Outbrain,
     &postback::Postback,
+    &webhook::Webhook,
 ];
 
 /// What a platform's file says. One value of it serves every site.
