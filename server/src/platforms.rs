@@ -16,6 +16,7 @@ pub mod macros;
 pub mod meta;
 pub mod outbrain;
 pub mod parcel;
+pub mod pinterest;
 pub mod postback;
 pub mod redaction;
 pub mod reddit;
@@ -40,6 +41,7 @@ pub const ALL: &[&dyn Platform] = &[
     &google_ads::GoogleAds,
     &ga4::Ga4,
     &tiktok::TikTok,
+    &pinterest::Pinterest,
     &linkedin::LinkedIn,
     &reddit::Reddit,
     &x::X,
