@@ -21,6 +21,7 @@ pub mod postback;
 pub mod redaction;
 pub mod reddit;
 pub mod request;
+pub mod snapchat;
 pub mod sparse;
 pub mod taboola;
 pub mod tiktok;
@@ -42,6 +43,7 @@ pub const ALL: &[&dyn Platform] = &[
     &ga4::Ga4,
     &tiktok::TikTok,
     &pinterest::Pinterest,
+    &snapchat::Snapchat,
     &linkedin::LinkedIn,
     &reddit::Reddit,
     &x::X,
