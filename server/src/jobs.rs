@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 pub mod daily;
+pub mod forget;
 pub mod import;
 pub mod reconcile;
 pub mod replay;

@@ -75,6 +75,7 @@ pub(crate) async fn serve(options: &Options) -> Result<()> {
     std::io::stdout().flush()?;
     // A step that is cut off is not kept, and done again at the next start.
     let long_tasks = tokio::spawn(jobs::run(Arc::clone(&app)));
+    let forgetting = tokio::spawn(jobs::forget::run(Arc::clone(&app)));
     let sending = tokio::spawn(outbox::run(Arc::clone(&app)));
     let daily = tokio::spawn(jobs::daily::run(Arc::clone(&app)));
     let fetcher = Fetcher::new(outgoing, app.config.rates.clone(), spread()?, app.rates.clone());
@@ -83,6 +84,7 @@ pub(crate) async fn serve(options: &Options) -> Result<()> {
     rates.abort();
     daily.abort();
     sending.abort();
+    forgetting.abort();
     long_tasks.abort();
     store.close().await;
     tracing::info!("what was accepted is written; good-bye");

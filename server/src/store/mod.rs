@@ -343,6 +343,9 @@ pub trait Inbox {
     /// `None` where there is no such postback, or somebody was faster. Of postbacks that are the same call, one that was corrected by hand
     /// is the one that is booked.
     async fn reread(&self, site_id: &str, rereading: Rereading) -> Result<Option<PostbackOutcome>, StoreError>;
+    /// Takes addresses, browsers, and what was said to the platforms out of rows received before this time, so many rows at most in one
+    /// go; how many rows were looked at. Nothing is looked at twice.
+    async fn forget(&self, site_id: &str, before: Millis, most: usize) -> Result<usize, StoreError>;
     /// The postbacks received after the one of this id, oldest first; from the very first without one.
     async fn postbacks_from(
         &self,

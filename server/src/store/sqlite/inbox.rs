@@ -4,7 +4,7 @@ use super::attributions::{click_reported, visit_reported};
 use super::deliveries::{self, Happened};
 use super::failure::Failure;
 use super::rows::{self, from_json, json};
-use super::{Sqlite, conversions, rereading};
+use super::{Sqlite, conversions, forgetting, rereading};
 use crate::store::{
     Inbox, Millis, PostbackOutcome, PostbackRow, PostbackState, ReceivedEvent, ReceivedPostback, Rereading, Said,
     StoreError, add_cookies,
@@ -39,6 +39,11 @@ impl Inbox for Sqlite {
     async fn reread(&self, site_id: &str, rereading: Rereading) -> Result<Option<PostbackOutcome>, StoreError> {
         let site_id = site_id.to_owned();
         self.writer.write(move |connection| rereading::reread(connection, &site_id, &rereading)).await
+    }
+
+    async fn forget(&self, site_id: &str, before: Millis, most: usize) -> Result<usize, StoreError> {
+        let (site_id, most) = (site_id.to_owned(), i64::try_from(most).unwrap_or(i64::MAX));
+        self.writer.write(move |connection| forgetting::forget(connection, &site_id, before, most)).await
     }
 
     async fn postbacks_from(

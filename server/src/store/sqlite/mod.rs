@@ -11,6 +11,7 @@ mod connection;
 mod conversions;
 mod deliveries;
 mod failure;
+mod forgetting;
 mod inbox;
 mod jobs;
 mod joins;

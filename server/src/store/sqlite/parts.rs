@@ -123,7 +123,7 @@ fn has_id_of_receipt(list: List) -> bool {
 }
 
 /// The smallest id that a row of this time can have (a UUIDv7 begins with its milliseconds).
-fn first_id(at: Millis) -> String {
+pub(super) fn first_id(at: Millis) -> String {
     let millis = u64::try_from(at).unwrap_or_default().min((1 << 48) - 1);
     format!("{:08x}-{:04x}", millis >> 16, millis & 0xffff)
 }

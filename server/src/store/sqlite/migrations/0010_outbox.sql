@@ -62,3 +62,11 @@ CREATE INDEX deliveries_waiting ON deliveries (site_id, platform, not_before, id
 CREATE INDEX deliveries_by_deadline ON deliveries (deadline) WHERE state IN ('waiting', 'stopped');
 CREATE INDEX deliveries_unfinished ON deliveries (site_id, platform, state, id) WHERE state <> 'delivered';
 CREATE INDEX deliveries_of_a_conversion ON deliveries (site_id, conversion_id) WHERE conversion_id IS NOT NULL;
+
+-- Up to which row of a table what tells of visitors has been taken out, so that no row is looked at twice.
+CREATE TABLE forgotten (
+    site_id TEXT NOT NULL REFERENCES sites (site_id),
+    rows_of TEXT NOT NULL,
+    id      TEXT NOT NULL,
+    PRIMARY KEY (site_id, rows_of)
+) STRICT, WITHOUT ROWID;
