@@ -9,6 +9,8 @@
 //!   "missing":  [{ "name", "settings", "fields": [] }] }
 //! ```
 //! Durations in fates are `{ "secs", "nanos" }`. A `source` says where a case comes from.
+// The parts of a test say what must hold by failing, too.
+#![allow(clippy::panic)]
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
