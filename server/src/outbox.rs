@@ -20,6 +20,7 @@ use verdict::{Attempt, Rules};
 pub mod account;
 pub mod backoff;
 pub mod exchange;
+pub mod overview;
 pub mod packing;
 pub mod person;
 pub mod post;
