@@ -42,6 +42,9 @@ const ENGINES = {
             'dom.security.https_first': false,
             // How many pages that were left are kept is a matter of the machine's memory, else.
             'browser.sessionhistory.max_total_viewers': 8,
+            // The process of a site that the last tab leaves is told to end at once, and a script that still runs in it, such as a listener
+            // to `pagehide`, is cut off: a matter of chance, which rows cannot be built on.
+            'dom.abort_script_on_child_shutdown': false,
             // A tab that is opened beside the page stays behind it, as in the other engines.
             'browser.tabs.loadInBackground': true,
           },

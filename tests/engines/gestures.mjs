@@ -20,17 +20,6 @@ const WITHOUT_NAVIGATION = 'delete window.navigation;';
 // so that a second is as long as the row wants it, and not as the machine is busy.
 const clock = (times) => `{ const { now } = Date, from = now(); Date.now = () => Math.round(from + (now() - from) * ${times}) }`;
 const ASKING = (then) => on('click', `event.preventDefault(); fetch('/asked').then(() => location.assign(${then}))`);
-// Firefox cuts off what a page still does as it goes when the driver asks for the next page meanwhile, which no visitor is quick enough
-// for: the page says when it is done, by a listener that comes after the tag's.
-const SAYS_GONE = on('click', "addEventListener('pagehide', () => navigator.sendBeacon('/gone'))");
-const gone = async (shop, act) => {
-  shop.world.pages.set(`http://${shop.host}/gone`, ({ response }) => {
-    shop.world.note('gone', shop.host);
-    response.end();
-  });
-  await act();
-  await shop.world.until('the page has gone', async () => shop.world.log.some(({ what, about }) => what === 'gone' && about === shop.host));
-};
 const asks = (shop) => shop.world.pages.set(`http://${shop.host}/asked`, ({ response }) => response.end('yes'));
 const goesOn = async (shop) => {
   asks(shop);
@@ -287,17 +276,17 @@ export const GESTURES = [
     {
       name: `preventDefault, then the page leaves for that address${where}`,
       init: lack + clock(0.02),
-      body: (shop) => shop.link + SAYS_GONE + on('click', 'event.preventDefault(); location.href = link.href'),
-      act: (shop) => gone(shop, () => shop.click()),
+      body: (shop) => shop.link + on('click', 'event.preventDefault(); location.href = link.href'),
+      act: (shop) => shop.click(),
       how: 'left',
     },
     {
       name: `preventDefault, then the page leaves for that address after asking its server${where}`,
       init: lack + clock(0.02),
-      body: (shop) => shop.link + SAYS_GONE + ASKING('link.href'),
-      act: (shop) => {
+      body: (shop) => shop.link + ASKING('link.href'),
+      act: async (shop) => {
         asks(shop);
-        return gone(shop, () => shop.click());
+        await shop.click();
       },
       how: 'left',
     },
