@@ -14,6 +14,8 @@ pub mod hash;
 pub mod linkedin;
 pub mod macros;
 pub mod meta;
+pub mod microsoft;
+pub mod microsoft_offline;
 pub mod outbrain;
 pub mod parcel;
 pub mod pinterest;
@@ -42,6 +44,8 @@ pub const ALL: &[&dyn Platform] = &[
     &google_ads::GoogleAds,
     &ga4::Ga4,
     &tiktok::TikTok,
+    &microsoft::Microsoft,
+    &microsoft_offline::MicrosoftOffline,
     &pinterest::Pinterest,
     &snapchat::Snapchat,
     &linkedin::LinkedIn,
