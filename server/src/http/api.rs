@@ -10,6 +10,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 mod addresses;
+mod deliveries;
 mod export;
 mod fix;
 mod import;
@@ -17,6 +18,7 @@ mod jobs;
 mod lists;
 mod openapi;
 mod part;
+mod platforms;
 mod rates;
 mod report;
 mod settings;
@@ -39,6 +41,12 @@ pub fn routes() -> Router<SharedApp> {
         .route("/sites/{site_id}/conversions", get(lists::conversions))
         .route("/sites/{site_id}/order_events", get(lists::order_events))
         .route("/sites/{site_id}/deliveries", get(lists::deliveries))
+        .route("/sites/{site_id}/deliveries/{delivery_id}", get(deliveries::one))
+        .route("/sites/{site_id}/deliveries/{delivery_id}/replay", post(deliveries::replay))
+        .route("/sites/{site_id}/platforms", get(platforms::list))
+        .route("/sites/{site_id}/platforms/{platform}/test", post(platforms::test))
+        .route("/sites/{site_id}/platforms/{platform}/resume", post(platforms::resume))
+        .route("/sites/{site_id}/platforms/{platform}/replay", post(platforms::replay))
         .route("/sites/{site_id}/links", get(lists::links))
         .route("/sites/{site_id}/visits.csv", get(export::visits))
         .route("/sites/{site_id}/clicks.csv", get(export::clicks))

@@ -2,7 +2,9 @@
 //! API's fields; `docs/api.md` shows them.
 
 use super::Cell;
-use crate::store::{ClickRow, ConversionRow, EventRow, OrderEventRow, PostbackRow, Visit};
+use crate::store::{
+    ClickRow, ConversionRow, DeliveryRow, DeliveryState, EventRow, Millis, OrderEventRow, PostbackRow, Visit,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -71,8 +73,23 @@ const ORDER_EVENTS: [&str; 10] = [
     "click_id",
     "is_test",
 ];
-const DELIVERIES: [&str; 8] =
-    ["id", "conversion_id", "platform", "state", "attempts", "not_before", "last_status", "last_answer"];
+const DELIVERIES: [&str; 15] = [
+    "id",
+    "received_at",
+    "conversion_id",
+    "event_id",
+    "platform",
+    "type",
+    "at",
+    "state",
+    "reason",
+    "attempts",
+    "not_before",
+    "deadline",
+    "finished_at",
+    "last_status",
+    "last_answer",
+];
 
 /// Names with those of a source behind them.
 fn with_source(names: &[&str]) -> Vec<String> {
@@ -257,4 +274,28 @@ pub fn order_event(row: OrderEventRow) -> Vec<Cell> {
 /// The columns of deliveries.
 pub fn delivery_columns() -> Vec<String> {
     names(&DELIVERIES)
+}
+
+/// A delivery's cells.
+pub fn delivery(row: DeliveryRow) -> Vec<Cell> {
+    let time = |at: Option<Millis>| at.map_or(Cell::Nothing, Cell::Time);
+    let is_open = matches!(row.state, DeliveryState::Waiting | DeliveryState::Stopped);
+    let next = Some(row.not_before).filter(|_| row.state == DeliveryState::Waiting);
+    vec![
+        row.id.into(),
+        Cell::Time(row.received_at),
+        Cell::text(row.conversion_id),
+        row.event_id.into(),
+        row.platform.into(),
+        row.kind.into(),
+        Cell::Time(row.at),
+        row.state.as_str().into(),
+        Cell::text(row.reason),
+        Cell::Number(row.attempts.into()),
+        time(next),
+        Cell::Time(row.deadline),
+        time(row.finished_at.filter(|_| !is_open)),
+        row.last_status.map_or(Cell::Nothing, |status| Cell::Number(status.into())),
+        Cell::text(row.last_answer),
+    ]
 }

@@ -8,7 +8,7 @@ use crate::http::error::Error;
 use crate::http::operator::Operator;
 use crate::http::session::SignedIn;
 use crate::store::{
-    ClickRow, ConversionRow, EventRow, List, Listing, OrderEventRow, Page, PostbackRow, StoreError, Visit,
+    ClickRow, ConversionRow, DeliveryRow, EventRow, List, Listing, OrderEventRow, Page, PostbackRow, StoreError, Visit,
 };
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, Path, RawQuery, State};
@@ -95,18 +95,9 @@ export!(conversions, Conversions, ConversionRow, lists::conversion_columns, |_, 
 export!(order_events, OrderEvents, OrderEventRow, |_| lists::order_event_columns(), |_, _, event| {
     lists::order_event(event)
 });
-
-/// Nothing is sent on to platforms yet, so no delivery was ever made.
-pub(super) async fn deliveries(
-    _reader: Reader,
-    State(app): State<SharedApp>,
-    Path(site_id): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Error> {
-    existing(&app, &site_id).await?;
-    asked(List::Deliveries, query.as_deref())?;
-    Ok(answer(&site_id, "deliveries.csv", Body::from(header(&lists::delivery_columns()))))
-}
+export!(deliveries, Deliveries, DeliveryRow, |_| lists::delivery_columns(), |_, _, delivery| {
+    lists::delivery(delivery)
+});
 
 /// What the query asks for; a file has all of it.
 fn asked(list: List, query: Option<&str>) -> Result<Page, Error> {

@@ -5,7 +5,9 @@ use super::{part, shapes};
 use crate::app::{App, SharedApp};
 use crate::http::error::Error;
 use crate::http::operator::Operator;
-use crate::store::{ClickRow, ConversionRow, EventRow, Job, LinkRow, List, Listing, OrderEventRow, PostbackRow, Visit};
+use crate::store::{
+    ClickRow, ConversionRow, DeliveryRow, EventRow, Job, LinkRow, List, Listing, OrderEventRow, PostbackRow, Visit,
+};
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use serde_json::{Value, json};
@@ -35,17 +37,6 @@ list!(clicks, Clicks, ClickRow, |_, click| shapes::click_json(click));
 list!(postbacks, Postbacks, PostbackRow, shapes::postback_json);
 list!(conversions, Conversions, ConversionRow, shapes::conversion_json);
 list!(order_events, OrderEvents, OrderEventRow, |_, event| shapes::order_event_json(event));
+list!(deliveries, Deliveries, DeliveryRow, |_, delivery| shapes::delivery_json(delivery));
 list!(jobs, Jobs, Job, |_, job| shapes::job_json(job));
 list!(links, Links, LinkRow, |_, link| shapes::link_json(link));
-
-/// Nothing is sent on to platforms yet, so no delivery was ever made.
-pub(super) async fn deliveries(
-    _operator: Operator,
-    State(app): State<SharedApp>,
-    Path(site_id): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Result<Json<Value>, Error> {
-    existing(&app, &site_id).await?;
-    part::asked(List::Deliveries, query.as_deref())?;
-    Ok(Json(json!({ "items": [], "next": null })))
-}

@@ -101,7 +101,7 @@ fn operation(route: &Route) -> Value {
 fn says(status: u16) -> &'static str {
     match status {
         200 => "as asked",
-        202 => "it has begun; the job tells how far it is",
+        202 => "it has begun; what is answered tells how far it is",
         204 => "it is on disk",
         304 => "it is the one that the caller has",
         400 => "the request does not read; the sentence says why",

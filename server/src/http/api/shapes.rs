@@ -3,11 +3,16 @@
 use crate::app::App;
 use crate::http::error::Error;
 use crate::jobs::replay::{corrections_of, opened};
+use crate::outbox::exchange::Exchange;
+use crate::outbox::overview::Overview;
+use crate::outbox::trial::Trial;
+use crate::platforms::about::COMMON;
+use crate::platforms::{Fate, Field, FieldKind};
 use crate::reading::parameters;
 use crate::settings::SiteSettings;
 use crate::store::{
-    Channel, ClickRow, ConversionRow, EventRow, FirstTouch, Job, LinkRow, Millis, OrderEventRow, PostbackRow, Site,
-    Visit,
+    Channel, ClickRow, ConversionRow, DeliveryRow, DeliveryState, EventRow, FirstTouch, Job, LinkRow, Millis,
+    OrderEventRow, PostbackRow, Site, Visit,
 };
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -185,6 +190,117 @@ pub(super) fn order_event_json(row: OrderEventRow) -> Value {
         "billing_status": event.billing_status,
         "click_id": event.sub_id,
         "is_test": event.is_test,
+    })
+}
+
+/// A delivery. When it is sent next is told of what waits, when it ended of what has.
+pub(super) fn delivery_json(row: DeliveryRow) -> Value {
+    let is_open = matches!(row.state, DeliveryState::Waiting | DeliveryState::Stopped);
+    let next = Some(row.not_before).filter(|_| row.state == DeliveryState::Waiting);
+    json!({
+        "id": row.id,
+        "received_at": time(row.received_at),
+        "conversion_id": row.conversion_id,
+        "event_id": row.event_id,
+        "platform": row.platform,
+        "type": row.kind,
+        "at": time(row.at),
+        "state": row.state.as_str(),
+        "reason": row.reason,
+        "attempts": row.attempts,
+        "not_before": next.and_then(time),
+        "deadline": time(row.deadline),
+        "finished_at": row.finished_at.filter(|_| !is_open).and_then(time),
+        "last_status": row.last_status,
+        "last_answer": row.last_answer,
+    })
+}
+
+/// A request that was sent to a platform, secrets redacted.
+pub(super) fn request_json(exchange: &Exchange) -> Value {
+    let headers = exchange.headers.iter().map(|(name, value)| (name.clone(), value.as_str().into()));
+    json!({
+        "at": time(exchange.at),
+        "method": exchange.method,
+        "url": exchange.url,
+        "headers": headers.collect::<Map<String, Value>>(),
+        "body": exchange.body,
+        "together": exchange.together,
+    })
+}
+
+/// What a platform answered; without a status, why it did not.
+pub(super) fn answer_json(exchange: &Exchange) -> Value {
+    json!({ "status": exchange.status, "body": exchange.answer })
+}
+
+/// The words for what came of a test event.
+pub(super) const OUTCOMES: [&str; 6] = ["delivered", "duplicate", "accepted", "later", "refused", "stopped"];
+
+/// What came of a test event.
+pub(super) fn trial_json(trial: Trial) -> Value {
+    let (outcome, reason) = match trial.fate {
+        Fate::Delivered(note) => ("delivered", note),
+        Fate::Duplicate(note) => ("duplicate", Some(note)),
+        Fate::Enquire(..) => ("accepted", Some("the platform's verdict comes later".to_owned())),
+        Fate::Later(_, reason) | Fate::Down(_, reason) => ("later", Some(reason)),
+        Fate::Refused(reason) => ("refused", Some(reason)),
+        Fate::Renew(reason) | Fate::Stop(reason) => ("stopped", Some(reason)),
+    };
+    json!({
+        "outcome": outcome,
+        "reason": reason,
+        "request": trial.exchange.as_ref().map(request_json),
+        "answer": trial.exchange.as_ref().map(answer_json),
+    })
+}
+
+/// The words for what a setting holds.
+pub(super) const FIELD_KINDS: [&str; 7] = ["text", "secret", "url", "switch", "list", "table", "choice"];
+
+fn field_json(field: &Field) -> Value {
+    let (kind, words) = match field.kind {
+        FieldKind::Text => ("text", None),
+        FieldKind::Secret => ("secret", None),
+        FieldKind::Url => ("url", None),
+        FieldKind::Switch => ("switch", None),
+        FieldKind::List => ("list", None),
+        FieldKind::Table => ("table", None),
+        FieldKind::Choice(words) => ("choice", Some(words)),
+    };
+    json!({
+        "name": field.name,
+        "kind": kind,
+        "required": field.required,
+        "label": field.label,
+        "hint": field.hint,
+        "words": words,
+    })
+}
+
+/// How it stands with a platform, and which settings it has.
+pub(super) fn overview_json(overview: &Overview) -> Value {
+    let about = overview.platform.about();
+    let missing = overview.missing.iter();
+    let missing = missing.map(|field| json!({ "field": field.name, "label": field.label, "hint": field.hint }));
+    json!({
+        "platform": overview.name,
+        "title": about.title,
+        "state": overview.standing.as_str(),
+        "missing": missing.collect::<Value>(),
+        "test_mode": overview.test_mode,
+        "reason": overview.reason,
+        "next_attempt": overview.next_attempt.and_then(time),
+        "last_success": overview.last_success.and_then(time),
+        "last_trouble": overview.last_trouble.and_then(time),
+        "waiting": overview.waiting,
+        "stopped": overview.stopped,
+        "refused": overview.refused,
+        "expired": overview.expired,
+        "delivered": overview.delivered,
+        "oldest_unsent": overview.oldest_unsent.and_then(time),
+        "fields": about.fields.iter().chain(COMMON).map(field_json).collect::<Value>(),
+        "docs": format!("docs/platforms/{}", about.docs),
     })
 }
 

@@ -5,7 +5,8 @@ use super::{
 };
 use crate::credit::Model;
 use crate::http::api::part::known;
-use crate::store::List;
+use crate::http::api::platforms::{LONGEST_TYPE, REPLAYED};
+use crate::store::{DeliveryState, List};
 use serde_json::{Value, json};
 
 /// Every route of the API.
@@ -52,6 +53,43 @@ pub(super) fn all() -> Vec<Route> {
             object(&[("group", some_text()), ("from", day()), ("to", day())], &["group", "from", "to"]),
         ),
         get("/sites/{site_id}/jobs/{job_id}", "one long task", named("Job")),
+        get(
+            "/sites/{site_id}/deliveries/{delivery_id}",
+            "a delivery with its last request and answer, secrets redacted",
+            named("DeliveryInFull"),
+        ),
+        Route {
+            answers: vec![(202, as_json(named("Delivery")))],
+            refusals: vec![422],
+            ..post(
+                "/sites/{site_id}/deliveries/{delivery_id}/replay",
+                "sends a delivery again under the same event id",
+                anything(),
+            )
+        },
+        get("/sites/{site_id}/platforms", "every ad platform, and how it stands", items(named("Platform"))),
+        Route {
+            body: body_if_any(as_json(object(&[("type", a_type())], &[]))),
+            refusals: vec![400, 422],
+            ..post("/sites/{site_id}/platforms/{platform}/test", "sends a test event", named("TestOutcome"))
+        },
+        Route {
+            answers: vec![(204, json!({}))],
+            refusals: vec![422],
+            ..post(
+                "/sites/{site_id}/platforms/{platform}/resume",
+                "lets a platform go on that is stopped or waits",
+                anything(),
+            )
+        },
+        takes(
+            post(
+                "/sites/{site_id}/platforms/{platform}/replay",
+                "sends every delivery of a platform again that is in a state",
+                object(&[("count", json!({ "type": "integer", "minimum": 0 }))], &["count"]),
+            ),
+            object(&[("state", one_of(&REPLAYED.map(DeliveryState::as_str)))], &["state"]),
+        ),
         Route { query: vec![query("day", day())], ..get("/rates", "currency rates", anything()) },
         Route {
             body: body(as_text("application/octet-stream")),
@@ -97,6 +135,11 @@ fn anything() -> Value {
 
 fn items(row: Value) -> Value {
     object(&[("items", json!({ "type": "array", "items": row })), ("next", maybe("string"))], &["items", "next"])
+}
+
+/// The name of a conversion type or an event, some character of which is no space.
+fn a_type() -> Value {
+    json!({ "type": "string", "maxLength": LONGEST_TYPE, "pattern": "[!-~]" })
 }
 
 /// What can be set in a postback.

@@ -1,7 +1,9 @@
 //! The shapes of what is answered.
 
-use super::{maybe, object, one_of, text};
-use crate::store::{Channel, PostbackState};
+use super::{maybe, named, object, one_of, text};
+use crate::http::api::shapes::{FIELD_KINDS, OUTCOMES};
+use crate::outbox::overview::Standing;
+use crate::store::{Channel, DeliveryState, PostbackState};
 use serde_json::{Value, json};
 
 /// A row in which every field is always there: `texts` and `times` present, `maybes` or null, `maps` objects, and what else there is.
@@ -12,6 +14,55 @@ fn row(texts: &[&str], maybes: &[&str], maps: &[&str], more: &[(&str, Value)]) -
     fields.extend(more.iter().cloned());
     let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
     object(&fields, &names)
+}
+
+/// A delivery, with what else there is.
+fn delivery(more: &[(&str, Value)]) -> Value {
+    let mut fields = vec![
+        ("state", one_of(&DeliveryState::ALL.map(DeliveryState::as_str))),
+        ("attempts", count()),
+        ("last_status", maybe("integer")),
+    ];
+    fields.extend(more.iter().cloned());
+    row(
+        &["id", "received_at", "event_id", "platform", "type", "at"],
+        &["conversion_id", "reason", "not_before", "deadline", "finished_at", "last_answer"],
+        &[],
+        &fields,
+    )
+}
+
+fn platform() -> Value {
+    let counts = ["waiting", "stopped", "refused", "expired", "delivered"].map(|name| (name, count()));
+    let list_of = |row: Value| json!({ "type": "array", "items": row });
+    let words = json!({ "type": ["array", "null"], "items": text() });
+    let field = [("kind", one_of(&FIELD_KINDS)), ("required", json!({ "type": "boolean" })), ("words", words)];
+    let mut fields = vec![
+        ("state", one_of(&Standing::ALL.map(Standing::as_str))),
+        ("test_mode", json!({ "type": "boolean" })),
+        ("missing", list_of(row(&["field", "label", "hint"], &[], &[], &[]))),
+        ("fields", list_of(row(&["name", "label", "hint"], &[], &[], &field))),
+    ];
+    fields.extend(counts);
+    row(
+        &["platform", "title", "docs"],
+        &["reason", "next_attempt", "last_success", "last_trouble", "oldest_unsent"],
+        &[],
+        &fields,
+    )
+}
+
+/// What was sent and answered last.
+fn exchange() -> Vec<(&'static str, Value)> {
+    vec![("request", or_null(named("Request"))), ("answer", or_null(named("Answer")))]
+}
+
+fn count() -> Value {
+    json!({ "type": "integer", "minimum": 0 })
+}
+
+fn or_null(schema: Value) -> Value {
+    json!({ "anyOf": [schema, { "type": "null" }] })
 }
 
 /// Every schema by its name.
@@ -66,7 +117,12 @@ pub(super) fn all() -> Value {
             &[],
             &[("is_test", flag())],
         ),
-        "Delivery": { "type": "object" },
+        "Delivery": delivery(&[]),
+        "DeliveryInFull": delivery(&exchange()),
+        "Request": row(&["at", "method", "url", "body"], &[], &["headers"], &[("together", count())]),
+        "Answer": row(&["body"], &[], &[], &[("status", maybe("integer"))]),
+        "Platform": platform(),
+        "TestOutcome": row(&[], &["reason"], &[], &[vec![("outcome", one_of(&OUTCOMES))], exchange()].concat()),
         "Link": row(
             &["url", "reason", "checked_at", "expires_at"],
             &["group", "resolved"],

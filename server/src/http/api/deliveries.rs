@@ -1,0 +1,48 @@
+//! One delivery: its last request and answer, and sending it again.
+
+use super::settings::existing;
+use super::shapes::{answer_json, delivery_json, request_json};
+use crate::app::SharedApp;
+use crate::http::error::Error;
+use crate::http::operator::Operator;
+use crate::outbox::opened;
+use crate::store::Again;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde_json::Value;
+
+/// A delivery with its last request, secrets redacted, and what was answered.
+pub(super) async fn one(
+    _operator: Operator,
+    State(app): State<SharedApp>,
+    Path((site_id, delivery_id)): Path<(String, String)>,
+) -> Result<Json<Value>, Error> {
+    existing(&app, &site_id).await?;
+    let (delivery, sealed) = app.store.delivery(&site_id, &delivery_id).await?.ok_or_else(no_delivery)?;
+    let exchange = sealed.and_then(|sealed| opened(&app, &delivery.id, &sealed));
+    let mut json = delivery_json(delivery);
+    json["request"] = exchange.as_ref().map(request_json).into();
+    json["answer"] = exchange.as_ref().map(answer_json).into();
+    Ok(Json(json))
+}
+
+/// Sends a delivery again, whatever became of it, under the same event id; answers with it as it waits then.
+pub(super) async fn replay(
+    _operator: Operator,
+    State(app): State<SharedApp>,
+    Path((site_id, delivery_id)): Path<(String, String)>,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    existing(&app, &site_id).await?;
+    let count = app.store.send_again(&site_id, Again::One(delivery_id.clone()), app.now()).await?;
+    app.outbox.ring();
+    let (delivery, _) = app.store.delivery(&site_id, &delivery_id).await?.ok_or_else(no_delivery)?;
+    if count == 0 {
+        return Err(Error::Refused(super::platforms::switched_off(&delivery.platform)));
+    }
+    Ok((StatusCode::ACCEPTED, Json(delivery_json(delivery))))
+}
+
+fn no_delivery() -> Error {
+    Error::NotFound("there is no such delivery".into())
+}
