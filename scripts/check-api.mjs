@@ -7,8 +7,14 @@ import { join } from 'node:path';
 import { startServer } from '../tests/e2e/server.mjs';
 import { Failed, Missing, main } from './steps.mjs';
 
-/** What there is to be found, so that not every answer is 404: sales, among them one that cannot be understood, and a job. */
-async function fill({ url, site }) {
+/** What there is to be found, so that not every answer is 404: sales, among them one that cannot be understood, on their way to somebody who is not there. */
+async function fill({ url, token, site }) {
+  const webhook = { enabled: true, url: 'http://127.0.0.1:9/hook', secret: 'a-secret-of-more-than-24-bytes' };
+  await fetch(`${url}/api/v1/sites/${site.site_id}/settings`, {
+    method: 'PATCH',
+    headers: { authorization: `Bearer ${token}` },
+    body: JSON.stringify({ platforms: { webhook } }),
+  });
   for (const [index, type] of ['payment', 'payment', 'refund', 'paid'].entries()) {
     const query = new URLSearchParams({ transaction_id: `t-${index}`, transaction_type: type, amount_brutto: '165.19', amount_netto: '163.55', currency: 'EUR', order_id: 'o' });
     await fetch(`${url}/${site.tracking_id}/collect/digistore24?${query}`);
@@ -16,7 +22,7 @@ async function fill({ url, site }) {
 }
 
 /** Where schemathesis finds what is there, and what it is to take as it is meant. */
-function settings({ url, token, site }, { postback, conversion, job }) {
+function settings({ url, token, site }, { postback, conversion, delivery, job }) {
   return `
 base-url = ${JSON.stringify(url)}
 headers = { Authorization = ${JSON.stringify(`Bearer ${token}`)} }
@@ -28,6 +34,8 @@ headers = { Authorization = ${JSON.stringify(`Bearer ${token}`)} }
 "path.group" = "digistore24"
 "path.postback_id" = ${JSON.stringify(postback.id)}
 "path.conversion_id" = ${JSON.stringify(conversion.id)}
+"path.delivery_id" = ${JSON.stringify(delivery.id)}
+"path.platform" = "webhook"
 "path.job_id" = ${JSON.stringify(job.id)}
 
 # 422 is for what reads and cannot be accepted: a click that is not there, a second replay.
@@ -52,9 +60,9 @@ async function check() {
     await fill(server);
     const api = `${server.url}/api/v1/sites/${server.site.site_id}`;
     const begun = await fetch(`${api}/replay`, { method: 'POST', headers: { authorization: `Bearer ${server.token}` } });
-    const [[postback], [conversion]] = [await server.list('postbacks', 1), await server.list('conversions', 1)];
+    const [[postback], [conversion], [delivery]] = [await server.list('postbacks', 1), await server.list('conversions', 1), await server.list('deliveries', 1)];
     const file = join(folder, 'schemathesis.toml');
-    writeFileSync(file, settings(server, { postback, conversion, job: await begun.json() }));
+    writeFileSync(file, settings(server, { postback, conversion, delivery, job: await begun.json() }));
     const given = process.argv.slice(2);
     const more = given.length > 0 ? given : ['--max-examples', '25'];
     const found = spawnSync(
