@@ -2,8 +2,12 @@
 
 mod addresses;
 mod came_from;
+mod deliveries;
 mod incoming;
 pub(crate) mod page;
+mod platform;
+mod platform_form;
+mod platforms;
 mod setup;
 mod when;
 mod worklist;
@@ -22,6 +26,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use incoming::{ClickEntry, ConversionEntry, Part, PostbackEntry, VisitEntry};
 use page::PageAssets;
+use platforms::Trouble;
 use serde::Deserialize;
 use serde_json::json;
 use setup::SetUp;
@@ -44,6 +49,16 @@ pub fn routes() -> Router<SharedApp> {
         .route("/sites/{site_id}/postbacks/{postback_id}/replay", post(worklist::replay_one))
         .route("/sites/{site_id}/conversions/{conversion_id}/assign", post(worklist::assign))
         .route("/sites/{site_id}/replay", post(worklist::replay))
+        .route("/sites/{site_id}/platforms", get(platforms::show))
+        .route("/sites/{site_id}/platforms/{name}", get(platform::show).post(platform::save))
+        .route("/sites/{site_id}/platforms/{name}/test", post(platform::test))
+        .route("/sites/{site_id}/platforms/{name}/resume", post(platforms::resume))
+        .route("/sites/{site_id}/platforms/{name}/again", post(platforms::again))
+        .route("/sites/{site_id}/platforms/{name}/another", post(platform::another))
+        .route("/sites/{site_id}/platforms/{name}/remove", post(platform::remove))
+        .route("/sites/{site_id}/deliveries", get(deliveries::show))
+        .route("/sites/{site_id}/deliveries/{delivery_id}", get(deliveries::one))
+        .route("/sites/{site_id}/deliveries/{delivery_id}/replay", post(deliveries::again))
         .route("/sites/{site_id}/{list}", get(older))
         .merge(page::routes())
 }
@@ -77,6 +92,7 @@ struct Dashboard {
     set_up: SetUp,
     started: bool,
     saved: Option<String>,
+    troubles: Vec<Trouble>,
     latest: Latest,
     conversions: Part<ConversionEntry>,
     clicks: Part<ClickEntry>,
@@ -166,6 +182,7 @@ async fn site(
         ),
         started: latest.visit.is_some() || latest.postback.is_some(),
         saved: query.saved,
+        troubles: platforms::troubles(&app, &site_id, &settings).await?,
         latest,
         conversions: with_their_ads(&app, &site_id, conversions).await?,
         clicks: Part::of(clicks, |row| incoming::click(row, &ad_parameters)),

@@ -17,6 +17,7 @@ mod ipn_events;
 mod network_api;
 mod outbox;
 mod pixel;
+mod platform_pages;
 mod postbacks;
 mod rates;
 mod reconcile;

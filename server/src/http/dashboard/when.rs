@@ -31,6 +31,21 @@ impl Moment {
     }
 }
 
+/// How long ago a moment was, or how far off it is, in the largest unit that fits.
+pub(super) fn apart(at: Millis, now: Millis) -> String {
+    const UNITS: [(Millis, &str); 4] = [(86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute"), (1000, "second")];
+    let distance = now.saturating_sub(at).saturating_abs();
+    let count = |(size, unit): &(Millis, &str)| {
+        let count = distance.checked_div(*size).filter(|count| *count > 0)?;
+        Some(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }))
+    };
+    match (UNITS.iter().find_map(count), at > now) {
+        (None, _) => "now".to_owned(),
+        (Some(distance), true) => format!("in {distance}"),
+        (Some(distance), false) => format!("{distance} ago"),
+    }
+}
+
 /// An amount with its currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Money {
@@ -62,6 +77,18 @@ mod tests {
         let moment = Moment::of(1_697_080_237_123);
         assert_eq!(moment.machine, "2023-10-12T03:10:37Z");
         assert_eq!((moment.day.as_str(), moment.time.as_str()), ("12 Oct 2023", "03:10:37"));
+    }
+
+    #[test]
+    fn a_distance_is_told_in_the_largest_unit_that_fits() {
+        let apart = |seconds: Millis| apart(1_000_000_000 - seconds * 1000, 1_000_000_000);
+        assert_eq!(apart(0), "now");
+        assert_eq!(
+            [apart(1), apart(119), apart(7_200), apart(200_000)].join(", "),
+            "1 second ago, 1 minute ago, 2 hours ago, 2 days ago"
+        );
+        assert_eq!([apart(-61), apart(-3_600)].join(", "), "in 1 minute, in 1 hour");
+        assert!(super::apart(Millis::MIN, Millis::MAX).ends_with("days ago"));
     }
 
     #[test]
