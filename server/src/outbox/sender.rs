@@ -92,6 +92,7 @@ impl<'a> Sender<'a> {
     pub async fn enquire(&self, receipt: &str) -> Sent {
         let mut fate = Fate::Delivered(Some("the platform gives no verdict".into()));
         let mut exchange = None;
+        let mut last_token = None;
         for is_last in [false, true] {
             let token = match self.token().await {
                 Ok(token) => token,
@@ -99,18 +100,19 @@ impl<'a> Sender<'a> {
             };
             let account = self.account.at(self.app.now(), token.as_deref());
             let Some(request) = self.platform.enquiry(receipt, &account) else { break };
-            let heard = self.post(&request).await;
+            let heard = self.post(&request, token.as_deref()).await;
             fate = match &heard {
                 Ok(answer) => self.platform.enquired(answer, receipt),
                 Err(failure) => failed(failure),
             };
             exchange = Some(self.exchange(&request, &heard, token.as_deref(), 1));
+            last_token = token;
             if !matches!(fate, Fate::Renew(_)) || is_last {
                 break;
             }
             self.app.tokens.forget(self.site_id, self.name);
         }
-        (self.clean(fate), exchange)
+        (self.clean(fate, last_token.as_deref()), exchange)
     }
 
     /// One request, and once more with another token where the first is no longer good.
@@ -122,7 +124,7 @@ impl<'a> Sender<'a> {
                 Err(fate) => return (Outcome::All(fate), None),
             };
             let request = self.platform.request(parcels, &self.account.at(self.app.now(), token.as_deref()));
-            let answer = self.post(&request).await;
+            let answer = self.post(&request, token.as_deref()).await;
             let outcome = match &answer {
                 Ok(answer) => self.platform.outcome(answer, parcels),
                 Err(failure) => Outcome::All(failed(failure)),
@@ -149,21 +151,26 @@ impl<'a> Sender<'a> {
         if let Some(token) = self.app.tokens.get(self.site_id, self.name, &asked_with, now) {
             return Ok(Some(token));
         }
-        let answer = self.post(&request).await.map_err(|failure| failed(&failure))?;
+        let answer = self.post(&request, None).await.map_err(|failure| failed(&failure))?;
         if let Some(token) = self.app.tokens.keep(self.site_id, self.name, &asked_with, &answer.json(), now) {
             return Ok(Some(token));
         }
         let said = format!("no access token: HTTP {}: {}", answer.status, answer.excerpt());
-        Err(self.clean(match answer.by_status() {
+        let fate = match answer.by_status() {
             Fate::Down(after, _) => Fate::Down(after, said),
             // A page in the place of an answer is somebody else's trouble.
             Fate::Delivered(_) if !answer.json().is_object() => Fate::Down(None, said),
             _ => Fate::Stop(format!("{said}. Connect the account again and enter its new credentials")),
-        }))
+        };
+        Err(self.clean(fate, None))
     }
 
-    async fn post(&self, request: &Request) -> Result<Answer, NoAnswer> {
-        post::send(&self.app.outgoing, request, self.platform.about().limits.timeout).await
+    /// A platform may repeat in its answer what it was sent. That goes before anything is read or cut off: half of a secret would no
+    /// longer be known as one.
+    async fn post(&self, request: &Request, token: Option<&str>) -> Result<Answer, NoAnswer> {
+        let mut answer = post::send(&self.app.outgoing, request, self.platform.about().limits.timeout).await?;
+        answer.body = self.redaction(token).redact(&answer.body);
+        Ok(answer)
     }
 
     /// What became of each parcel, with the request as it would have been for it alone.
@@ -177,7 +184,7 @@ impl<'a> Sender<'a> {
                 let alone = self.platform.request(&[parcel], &self.account.at(self.app.now(), token));
                 self.exchange(&alone, &heard.answer, token, parcels.len())
             });
-            (self.clean(fate), exchange)
+            (self.clean(fate, heard.as_ref().and_then(|heard| heard.token.as_deref())), exchange)
         });
         told.collect()
     }
@@ -200,9 +207,9 @@ impl<'a> Sender<'a> {
         Redaction::of(self.platform.about(), &self.account.at(0, token))
     }
 
-    /// A platform may repeat in its answer what it was sent.
-    fn clean(&self, fate: Fate) -> Fate {
-        let redaction = self.redaction(None);
+    /// What a platform repeats of a secret may be spelt in its answer in a way that only reading it undoes.
+    fn clean(&self, fate: Fate, token: Option<&str>) -> Fate {
+        let redaction = self.redaction(token);
         let clean = |text: String| redaction.redact(&text);
         match fate {
             Fate::Delivered(note) => Fate::Delivered(note.map(clean)),

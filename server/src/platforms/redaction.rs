@@ -2,9 +2,12 @@
 
 use super::about::{About, FieldKind};
 use super::account::Account;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Stands where a secret was.
 const GONE: &str = "•••";
+/// What RFC 3986 leaves as it is.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The shortest text that counts as a secret: shorter ones would tear words apart.
 const SHORTEST: usize = 4;
 
@@ -29,10 +32,46 @@ impl Redaction {
     }
 }
 
-/// As it is, in JSON, and percent-encoded in the ways in use.
+/// As it is, in JSON (also where that escapes slashes), and percent-encoded in the ways in use: like a form, like a URL, and as RFC 3986 has it.
 fn spellings(secret: &str) -> Vec<String> {
-    let json = serde_json::Value::from(secret).to_string();
+    let quoted = serde_json::Value::from(secret).to_string();
+    let json = quoted.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(secret).to_owned();
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-    let spaces = form.replace('+', "%20");
-    vec![secret.to_owned(), json.trim_matches('"').to_owned(), spaces, form.to_lowercase(), form]
+    let url = form.replace('+', "%20");
+    let strict = utf8_percent_encode(secret, UNRESERVED).to_string();
+    let encoded = [form, url, strict].into_iter().flat_map(|text| [in_lower_case(&text), text]);
+    [secret.to_owned(), json.replace('/', "\\/"), json].into_iter().chain(encoded).collect()
+}
+
+/// The same with `%2f` for `%2F`.
+fn in_lower_case(encoded: &str) -> String {
+    let mut rest = 0;
+    let lower = |c: char| {
+        let is_digit = rest > 0;
+        rest = if c == '%' { 2 } else { i32::max(rest - 1, 0) };
+        if is_digit { c.to_ascii_lowercase() } else { c }
+    };
+    encoded.chars().map(lower).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_known_in_every_spelling_that_a_request_or_an_answer_may_have() {
+        let all = spellings("a/B~*\"+ c");
+        for spelling in [
+            "a/B~*\"+ c",
+            "a/B~*\\\"+ c",
+            "a\\/B~*\\\"+ c",
+            "a%2FB%7E*%22%2B+c",
+            "a%2FB%7E*%22%2B%20c",
+            "a%2fB%7e*%22%2b%20c",
+            "a%2FB~%2A%22%2B%20c",
+            "a%2fB~%2a%22%2b%20c",
+        ] {
+            assert!(all.iter().any(|known| known == spelling), "{spelling} in {all:?}");
+        }
+    }
 }
