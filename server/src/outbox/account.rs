@@ -37,9 +37,8 @@ impl OpenAccount {
         }
         let base_url = opened.get("base_url").and_then(Value::as_str).map(str::trim).filter(|url| !url.is_empty());
         let base_url = base_url.unwrap_or(about.base_url).trim_end_matches('/').to_owned();
-        let nonce = random::<32>().map_err(|error| error.to_string())?;
-        let nonce =
-            nonce.iter().map(|byte| char::from(b"0123456789abcdefghijklmnopqrstuv"[usize::from(byte % 32)])).collect();
+        let nonce = random::<16>().map_err(|error| error.to_string())?;
+        let nonce = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Self { settings: opened, base_url, nonce })
     }
 

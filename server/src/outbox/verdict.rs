@@ -17,6 +17,8 @@ pub struct Attempt {
     pub id: String,
     /// How often it was sent before.
     pub attempts: u32,
+    /// With what its verdict was asked for, where it was sent before.
+    pub receipt: Option<String>,
     /// What became of it.
     pub fate: Fate,
     /// Whether a request was made for it.
@@ -93,8 +95,11 @@ fn settle_one(attempt: Attempt, pace: &Pace, rules: Rules) -> Settled {
         }
         Fate::Refused(reason) => (DeliveryState::Refused, Some(reason), rules.now, None),
         Fate::Later(after, reason) => (DeliveryState::Waiting, Some(reason), later(after), None),
-        // Whatever spoils every request it is in must not stand before the others each time.
-        Fate::Down(after, reason) => (DeliveryState::Waiting, Some(reason), later(after).max(pace.not_before), None),
+        // Whatever spoils every request it is in must not stand before the others each time. A verdict that did not come is asked for
+        // again.
+        Fate::Down(after, reason) => {
+            (DeliveryState::Waiting, Some(reason), later(after).max(pace.not_before), attempt.receipt)
+        }
         Fate::Enquire(receipt, after) => {
             let reason = "accepted; the platform's verdict comes later".to_owned();
             (DeliveryState::Waiting, Some(reason), later(Some(after)), Some(receipt))
@@ -133,6 +138,7 @@ mod tests {
         let attempts = fates.into_iter().enumerate().map(|(index, fate)| Attempt {
             id: index.to_string(),
             attempts: 0,
+            receipt: Some("r-0".into()),
             fate,
             tried: true,
             status: Some(200),
@@ -167,6 +173,14 @@ mod tests {
             room = settled(3, room, vec![Fate::Delivered(None)]).1.room;
         }
         assert_eq!(seen, [1, 2, 4, 8]);
+    }
+
+    #[test]
+    fn a_verdict_that_did_not_come_is_asked_for_again_and_one_that_says_later_is_sent_again() {
+        let (settled, _) =
+            settled(0, None, vec![Fate::Down(None, "HTTP 503".into()), Fate::Later(None, "too recent".into())]);
+        assert_eq!(settled[0].receipt.as_deref(), Some("r-0"));
+        assert_eq!(settled[1].receipt, None);
     }
 
     #[test]

@@ -78,7 +78,8 @@ fn refuse_unknown_keys_to_be_removed(change: &Value) -> Result<(), String> {
     let of_group = serde_json::to_value(GroupSettings::default()).unwrap_or_default();
     refuse_unknown_nulls("", change, &known)?;
     for key in ["consent", "privacy", "attribution", "autoscan"] {
-        refuse_unknown_nulls(&format!("{key}."), &change[key], &known[key])?;
+        let of = |value: &Value| value.get(key).cloned().unwrap_or_default();
+        refuse_unknown_nulls(&format!("{key}."), &of(change), &of(&known))?;
     }
     for (name, group) in change["groups"].as_object().into_iter().flatten() {
         refuse_unknown_nulls(&format!("groups.{name}."), group, &of_group)?;
@@ -113,11 +114,12 @@ fn forget_credentials_of_another_base_url(settings: &mut Value, change: &Value) 
     }
 }
 
+/// Where secrets may stand: the key of a table of tables, and which of its fields are secret, by the name of the inner table.
+pub(super) const SECRETS: [(&str, fn(&str, &str) -> bool); 2] =
+    [("groups", |_, field| GROUP_SECRETS.contains(&field)), ("platforms", is_secret)];
+
 fn seal_secrets(site_id: &str, change: &mut Value, vault: &Vault) -> Result<(), SettingsError> {
-    for (list, is_secret) in [
-        ("groups", (|_, field| GROUP_SECRETS.contains(&field)) as fn(&str, &str) -> bool),
-        ("platforms", is_secret as fn(&str, &str) -> bool),
-    ] {
+    for (list, is_secret) in SECRETS {
         let Some(list_value) = change.get_mut(list).and_then(Value::as_object_mut) else { continue };
         for (name, item) in list_value.iter_mut() {
             let Some(item) = item.as_object_mut() else { continue };

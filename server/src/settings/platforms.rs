@@ -23,12 +23,15 @@ pub fn is_secret(platform: &str, field: &str) -> bool {
 
 /// Whether a setting is what the platform knows the account by.
 pub(super) fn is_credential(platform: &str, field: &str) -> bool {
-    own_fields(platform).into_iter().flatten().any(|known| known.name == field && known.kind != FieldKind::Url)
+    let is_address = addresses(platform).contains(&field);
+    !is_address && own_fields(platform).into_iter().flatten().any(|known| known.name == field)
 }
 
 /// The settings of a platform that hold the address at which its secrets are shown.
 pub(super) fn addresses(platform: &str) -> Vec<&'static str> {
-    let own = own_fields(platform).into_iter().flatten().filter(|field| field.kind == FieldKind::Url);
+    // A URL with macros in it is kept as a text.
+    let is_address = |field: &&Field| field.kind == FieldKind::Url || field.name == "url";
+    let own = own_fields(platform).into_iter().flatten().filter(is_address);
     own.map(|field| field.name).chain([BASE_URL]).collect()
 }
 
