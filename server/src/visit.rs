@@ -3,7 +3,7 @@
 use crate::settings::{Attribution, IpPolicy};
 use crate::store::{FirstTouch, NewVisit};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tagwerk_protocol::clicks::{Clicks, is_cookie_value};
 use tagwerk_protocol::event::Event;
 use tagwerk_protocol::source::{self, Arrival};
