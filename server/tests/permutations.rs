@@ -1,5 +1,6 @@
-//! Any order, any repetition: the same books. Random sets of what networks, trackers and pages may send, read as the server reads it and
-//! booked by the real store, among the reports of the clicks that they name. `PROPTEST_CASES` says how many.
+//! Any order, any repetition: the same books, and the same told to the ad platforms. Random sets of what networks, trackers and pages may
+//! send, read as the server reads it and booked by the real store, among the reports of the clicks that they name. `PROPTEST_CASES` says
+//! how many.
 
 #![allow(
     clippy::expect_used,
@@ -12,19 +13,21 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::json;
 use sha2::{Digest, Sha512};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tagwerk_protocol::click_id::{ClickId, VisitId};
+use tagwerk_protocol::conversion::TransactionType;
 use tagwerk_protocol::event::{Click, Event, How, OUTBOUND_CLICK};
 use tagwerk_protocol::form;
 use tagwerk_protocol::source::Arrival;
+use tagwerk_server::dedupe::event_id;
 use tagwerk_server::groups::Groups;
 use tagwerk_server::reading::{Context, Corrections, Ids, RawRequest, read};
 use tagwerk_server::settings::SiteSettings;
 use tagwerk_server::store::sqlite::{Options, Sqlite};
 use tagwerk_server::store::{
-    Books, Channel, ConversionRow, Inbox, NewVisit, OrderEventRow, Page, ReceivedEvent, ReceivedPostback, Rereading,
-    Said, Site, Sites,
+    Books, Channel, ConversionRow, DeliveryRow, DeliveryState, Inbox, NewVisit, OrderEventRow, Outbox, OutletRules,
+    Page, ReceivedEvent, ReceivedPostback, Rereading, Said, Site, Sites,
 };
 
 /// When the first call is received; each further one a millisecond later.
@@ -265,7 +268,7 @@ fn reported(number: u8) -> ReceivedEvent {
             name: OUTBOUND_CLICK.into(),
             at,
             visit_id: click_id.visit(),
-            visitor_id: None,
+            visitor_id: Some("visitor".into()),
             landing: Arrival { at, page: page.clone(), referrer: String::new() },
             page,
             touch: None,
@@ -285,7 +288,8 @@ fn reported(number: u8) -> ReceivedEvent {
         visit: NewVisit {
             id: row_id(),
             source: BTreeMap::from([("utm_source".into(), "news".into())]),
-            click_ids: BTreeMap::new(),
+            // The visitor came from an ad once, and then by themselves.
+            click_ids: (number == 0).then(|| ("gclid".into(), "CjwK".into())).into_iter().collect(),
             cookies: BTreeMap::new(),
             built_cookies: BTreeMap::new(),
             first_touch: None,
@@ -294,6 +298,28 @@ fn reported(number: u8) -> ReceivedEvent {
             bot: false,
         },
     }
+}
+
+/// Platforms that are to know of different things.
+fn outlets() -> Vec<OutletRules> {
+    let outlet = |platform: &str| OutletRules {
+        platform: platform.into(),
+        fingerprint: String::new(),
+        everything: true,
+        refunds: true,
+        tests: false,
+        click_params: vec!["gclid".into()],
+        types: Vec::new(),
+        events: Vec::new(),
+        max_age: 30 * 86_400_000,
+        min_click_age: 0,
+    };
+    vec![
+        outlet("everything"),
+        OutletRules { everything: false, refunds: false, ..outlet("matched") },
+        OutletRules { types: vec!["Purchase".into(), "Refund".into()], ..outlet("typed") },
+        OutletRules { tests: true, ..outlet("trying") },
+    ]
 }
 
 fn row_id() -> String {
@@ -316,6 +342,9 @@ async fn told(
         settings: story.rules.settings.clone(),
     };
     store.add_site(site).await.expect("a site");
+    let settings = &story.rules.settings;
+    let replaced = store.replace_settings(&site_id, settings, settings.clone(), outlets(), NOW - 1).await;
+    assert!(replaced.expect("settings"));
     let settings = SiteSettings::read(&story.rules.settings).expect("settings");
     let context = Context { groups, settings: &settings, passphrase: &|_| Some(PASSPHRASE.to_owned()) };
     let mut read_as = Vec::new();
@@ -362,6 +391,46 @@ async fn books(store: &Sqlite, site_id: &str) -> Vec<ConversionRow> {
     rows
 }
 
+async fn deliveries(store: &Sqlite, site_id: &str) -> Vec<DeliveryRow> {
+    store.deliveries(site_id, Page { limit: 1000, ..Page::default() }).await.expect("read").items
+}
+
+/// What each platform is to be told: its event ids, as they would be on any other site.
+async fn told_on(
+    store: &Sqlite,
+    site_id: &str,
+    rows: &[ConversionRow],
+) -> Result<Vec<(String, String)>, TestCaseError> {
+    let ids: BTreeMap<String, String> =
+        rows.iter().map(|row| (event_id(site_id, &row.said), event_id("any", &row.said))).collect();
+    let mut told = Vec::new();
+    for row in deliveries(store, site_id).await {
+        if row.state == DeliveryState::Waiting {
+            let id = ids.get(&row.event_id);
+            prop_assert!(id.is_some(), "nothing in the books has this event id: {row:?}");
+            told.extend(id.map(|id| (row.platform, id.clone())));
+        }
+    }
+    told.sort();
+    // Whoever gets everything gets one of each there is.
+    let all = |is_wanted: &dyn Fn(&ConversionRow) -> bool| -> Vec<String> {
+        let wanted: BTreeSet<&String> =
+            rows.iter().filter(|row| is_wanted(row)).filter_map(|row| ids.get(&event_id(site_id, &row.said))).collect();
+        wanted.into_iter().cloned().collect()
+    };
+    let of = |platform: &str| -> Vec<String> {
+        told.iter().filter(|(of, _)| of == platform).map(|(_, id)| id.clone()).collect()
+    };
+    prop_assert_eq!(of("everything"), all(&|row| !row.said.is_test));
+    prop_assert_eq!(of("typed"), all(&|row| !row.said.is_test && ["Purchase", "Refund"].contains(&&*row.said.kind)));
+    prop_assert_eq!(of("trying"), all(&|_| true));
+    let from_an_ad = |row: &ConversionRow| {
+        !row.said.is_test && row.said.transaction_type == TransactionType::Payment && row.attribution.visit_id.is_some()
+    };
+    prop_assert_eq!(of("matched"), all(&from_an_ad));
+    Ok(told)
+}
+
 /// Each transaction's money is carried once for each thing that happened to it, however many calls told it, unless its events are told apart.
 fn counted_once(rows: &[ConversionRow]) -> Result<(), TestCaseError> {
     let mut carried: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
@@ -390,12 +459,13 @@ fn with_store(test: impl AsyncFn(&Sqlite, &Groups, &Story) -> Result<(), TestCas
 }
 
 #[test]
-fn every_order_and_every_repetition_gives_the_same_books() {
+fn every_order_and_every_repetition_gives_the_same_books_and_tells_platforms_the_same() {
     with_store(async |store, groups, story| {
         let in_order: Vec<usize> = (0..story.steps.len()).collect();
         let (site_id, _) = told(store, groups, story, &in_order).await;
         let expected = books(store, &site_id).await;
         counted_once(&expected)?;
+        let sent = told_on(store, &site_id, &expected).await?;
         for order in &story.orders {
             let (site_id, _) = told(store, groups, story, order).await;
             let found = books(store, &site_id).await;
@@ -408,6 +478,7 @@ fn every_order_and_every_repetition_gives_the_same_books() {
                 others(&found, &expected),
                 others(&expected, &found)
             );
+            prop_assert_eq!(told_on(store, &site_id, &found).await?, sent.clone(), "in the order {:?}", order);
         }
         Ok(())
     });
@@ -423,7 +494,7 @@ fn reading_everything_again_changes_nothing() {
             let conversions = store.conversions(&site_id, page()).await.expect("read").items;
             let postbacks = store.postbacks(&site_id, page()).await.expect("read").items;
             let events: Vec<OrderEventRow> = store.order_events(&site_id, page()).await.expect("read").items;
-            (conversions, postbacks, events)
+            (conversions, postbacks, events, deliveries(store, &site_id).await)
         };
         let before = all().await;
         for (postback_id, said) in read_as {
@@ -438,6 +509,7 @@ fn reading_everything_again_changes_nothing() {
         prop_assert_eq!(after.0, before.0);
         prop_assert_eq!(after.1, before.1);
         prop_assert_eq!(after.2, before.2);
+        prop_assert_eq!(after.3, before.3);
         Ok(())
     });
 }

@@ -52,6 +52,7 @@ pub fn pack(due: &Due, settings: &SiteSettings, person: Option<Person>) -> Optio
     parcel.click_id = conversion.attribution.click_id.clone().or(parcel.click_id);
     if let Some((event_id, transaction_id, at)) = &due.sale {
         parcel.sale = Some((event_id.clone(), *at));
+        parcel.left = due.left.filter(|_| parcel.takes_back);
         if parcel.takes_back && transaction_id.is_some() {
             parcel.transaction_id.clone_from(transaction_id);
         }

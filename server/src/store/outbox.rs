@@ -3,6 +3,7 @@
 use super::{ClickRow, ConversionRow, Listing, Millis, Page, PostbackRow, StoreError, Visit};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
+use tagwerk_protocol::money::Amount;
 
 /// What a site sends to a platform, as its settings say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +122,8 @@ pub struct Due {
     pub user_agent: Option<String>,
     /// Of what takes money back: the event id of its sale, the network's id of its transaction, and when it happened.
     pub sale: Option<(String, Option<String>, Millis)>,
+    /// Of what takes money back: what all refunds and chargebacks in the books leave of its sale's value; `None` where that is not known.
+    pub left: Option<Amount>,
     /// The postback that told the conversion first.
     pub postback: Option<PostbackRow>,
 }

@@ -8,8 +8,8 @@ use tagwerk_protocol::event::{Click, Event, How, OUTBOUND_CLICK, PAGE_VIEW};
 use tagwerk_protocol::money::{Amount, Currency};
 use tagwerk_protocol::source::Arrival;
 use tagwerk_server::store::{
-    Channel, ConversionRow, NewVisit, Page, PostbackOutcome, PostbackRow, ReceivedEvent, ReceivedPostback, Said,
-    SharedStore, Site,
+    Channel, ConversionRow, DeliveryRow, NewVisit, OutletRules, Page, PostbackOutcome, PostbackRow, ReceivedEvent,
+    ReceivedPostback, Said, SharedStore, Site,
 };
 
 /// When things are received in these stories.
@@ -230,6 +230,56 @@ pub(crate) async fn books(store: &SharedStore, site_id: &str) -> Vec<ConversionR
     }
     rows.sort_by(|a, b| a.said.identity.cmp(&b.said.identity));
     rows
+}
+
+/// A platform that gets the payments of visitors with a `gclid`, for a week.
+pub(crate) fn matched(platform: &str) -> OutletRules {
+    OutletRules {
+        platform: platform.into(),
+        fingerprint: "first".into(),
+        everything: false,
+        refunds: false,
+        tests: false,
+        click_params: vec!["gclid".into()],
+        types: Vec::new(),
+        events: Vec::new(),
+        max_age: 7 * DAY,
+        min_click_age: 0,
+    }
+}
+
+/// One that gets everything, money that went back too.
+pub(crate) fn everything(platform: &str) -> OutletRules {
+    OutletRules { everything: true, refunds: true, click_params: Vec::new(), ..matched(platform) }
+}
+
+/// A day in milliseconds.
+pub(crate) const DAY: i64 = 86_400_000;
+
+/// Has a site send there, and nowhere else, from this time on.
+pub(crate) async fn send_to(store: &SharedStore, site_id: &str, outlets: Vec<OutletRules>, now: i64) {
+    let settings = store.site(site_id).await.expect("read").expect("a site").settings;
+    let replaced = store.replace_settings(site_id, &settings, settings.clone(), outlets, now).await;
+    assert!(replaced.expect("settings are replaced"));
+}
+
+/// A new site that has been sending there since before anything happened.
+pub(crate) async fn sending(store: &SharedStore, outlets: Vec<OutletRules>) -> String {
+    let site_id = site(store).await;
+    send_to(store, &site_id, outlets, VISITED - 30 * DAY).await;
+    site_id
+}
+
+/// Every delivery of the site, newest first.
+pub(crate) async fn deliveries(store: &SharedStore, site_id: &str) -> Vec<DeliveryRow> {
+    store.deliveries(site_id, newest()).await.expect("deliveries are read").items
+}
+
+/// The only delivery of the site.
+pub(crate) async fn only_delivery(store: &SharedStore, site_id: &str) -> DeliveryRow {
+    let mut all = deliveries(store, site_id).await;
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.remove(0)
 }
 
 /// Every order of the items.

@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 
 mod attribution;
+mod deliveries;
 mod events;
 mod given;
 mod imports;
@@ -12,6 +13,7 @@ mod jobs;
 mod keys;
 mod links;
 mod lists;
+mod outbox;
 mod postbacks;
 mod rates;
 mod refunds;
@@ -166,6 +168,45 @@ macro_rules! conformance {
             folding_again_changes_nothing_and_says_what_is_left,
             amounts_as_large_as_can_be_do_not_stop_the_totals,
             totals_equal_a_recount_of_the_lists_whatever_happened,
+        ]);
+        conformance!($open, deliveries: [
+            a_sale_is_one_delivery_to_each_platform_however_it_is_told,
+            a_platform_gets_what_any_kept_touch_of_the_visitor_brought_and_nothing_else,
+            a_platform_that_gets_everything_gets_what_is_nobody_s_too,
+            a_visit_that_reports_late_makes_the_deliveries_then,
+            an_earlier_visit_that_reports_late_brings_what_came_later,
+            tests_go_to_platforms_in_test_mode_alone_and_under_ids_of_their_own,
+            money_that_goes_back_is_told_where_it_is_taken_with_its_sale,
+            types_and_events_are_sent_where_they_are_wanted,
+            what_was_brought_in_afterwards_is_told_to_nobody,
+            what_was_there_before_the_platform_is_not_sent_to_it,
+            what_is_older_than_the_platform_takes_expires_at_once,
+            what_the_click_is_too_young_for_waits,
+            what_leaves_the_books_is_not_sent_and_what_returns_is,
+            what_two_conversions_tell_is_sent_as_long_as_one_of_them_is_in_the_books,
+            a_corrected_transaction_stays_one_delivery,
+            what_a_conversion_no_longer_is_is_not_sent,
+            a_payment_that_turns_out_to_be_a_refund_is_not_told_as_a_payment,
+            a_sale_is_told_with_the_visit_that_any_of_its_postbacks_names,
+            a_rehearsal_sends_nothing,
+        ]);
+        conformance!($open, outbox: [
+            a_claim_is_nobody_else_s_until_its_lease_runs_out,
+            the_outlet_that_was_served_longest_ago_goes_first,
+            what_is_due_comes_with_all_that_is_known_the_longest_waiting_first,
+            what_became_of_a_delivery_is_kept_with_its_exchange,
+            what_fails_waits_for_its_time,
+            under_a_lost_lease_only_what_was_delivered_is_kept,
+            what_was_delivered_is_delivered_whatever_became_of_it_meanwhile,
+            a_stopped_outlet_holds_what_waits_until_it_is_resumed,
+            a_resumed_outlet_sends_at_once_what_was_tried_and_not_what_is_too_young,
+            what_is_switched_off_goes_on_when_it_is_switched_on_again,
+            changed_settings_let_an_outlet_go_on_and_the_same_do_not,
+            the_word_of_a_sender_with_old_settings_stops_nothing,
+            what_gets_too_old_expires_with_its_last_reason,
+            what_is_sent_again_keeps_its_event_id_and_is_counted_once,
+            counts_and_the_oldest_unsent_are_told_of_each_outlet,
+            deliveries_are_filtered_and_a_site_s_own,
         ]);
         conformance!($open, sites: [
             a_site_is_found_by_either_id,

@@ -8,17 +8,17 @@ use tagwerk_protocol::conversion::{Conversion, Repeat};
 use tagwerk_server::attribution::State;
 use tagwerk_server::store::{OrderEvent, PostbackOutcome, PostbackState, Rereading, Said, SharedStore};
 
-async fn reread(store: &SharedStore, site_id: &str, postback_id: &str, said: Result<Said, String>) -> PostbackOutcome {
+pub(crate) async fn reread(store: &SharedStore, site_id: &str, postback_id: &str, said: Result<Said, String>) -> PostbackOutcome {
     let rereading = Rereading { postback_id: postback_id.to_owned(), before: None, corrections: None, said };
     store.reread(site_id, rereading).await.expect("it is read again").expect("it is known")
 }
 
-fn says(conversion: &Conversion) -> Result<Said, String> {
+pub(crate) fn says(conversion: &Conversion) -> Result<Said, String> {
     Ok(Said::Conversion { conversion_id: crate::given::id(), conversion: Box::new(with_content(conversion)) })
 }
 
 /// Books these in this order; the ids of their postbacks.
-async fn booked(store: &SharedStore, site_id: &str, all: &[Conversion]) -> Vec<String> {
+pub(crate) async fn booked(store: &SharedStore, site_id: &str, all: &[Conversion]) -> Vec<String> {
     let mut ids = Vec::new();
     for conversion in all {
         let received = postback(conversion);

@@ -7,7 +7,7 @@ use tagwerk_server::store::{ConversionRow, SharedStore};
 use tokio::task::JoinSet;
 
 /// The conversion as it arrives under a `type=`; identity and type follow it, as intake makes them.
-fn under(word: &str, kind: &str, conversion: Conversion) -> Conversion {
+pub(crate) fn under(word: &str, kind: &str, conversion: Conversion) -> Conversion {
     Conversion {
         identity: format!("{}/{word}", conversion.identity),
         kind: kind.into(),

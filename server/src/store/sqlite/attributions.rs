@@ -84,7 +84,8 @@ pub(super) fn judge(connection: &Connection, site_id: &str, case: &Case<'_>) -> 
 
 /// Judges anew what waited for this visit.
 pub(super) fn visit_reported(connection: &Connection, site_id: &str, visit_id: &str) -> Result<(), Failure> {
-    judge_again(connection, site_id, &format!("{WAITING} AND lead_visit = ?2"), visit_id)
+    judge_again(connection, site_id, &format!("{WAITING} AND lead_visit = ?2"), visit_id)?;
+    deliveries::of_visitor(connection, site_id, visit_id)
 }
 
 /// Judges anew what came from this click, before it was reported.
@@ -176,7 +177,7 @@ pub(super) fn tell_postbacks(
     let reason = reason_of_maker(attribution, notes).map_or(Value::Null, Value::Text);
     connection
         .prepare_cached(
-            "UPDATE postbacks SET state = ?, reason = ?
+            "UPDATE postbacks INDEXED BY postbacks_of_a_conversion SET state = ?, reason = ?
              WHERE site_id = ? AND conversion_id = ? AND state IN ('accepted', 'unattributed', 'test')",
         )?
         .execute(params![state.as_str(), reason, site_id, conversion_id])?;

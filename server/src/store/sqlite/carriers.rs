@@ -1,6 +1,7 @@
 //! Lets one conversion of each transaction carry its money. Of most transactions there is one; there are more where a transaction
 //! arrives under several `type=`.
 
+use super::deliveries;
 use super::failure::Failure;
 use super::joins::Ties;
 use super::rows::transaction_type;
@@ -31,6 +32,10 @@ pub(super) fn choose(connection: &Connection, site_id: &str, changed: &[Ties]) -
                         "UPDATE conversions SET carries = ?, sale_id = NULL, overdrawn = 0 WHERE site_id = ? AND id = ?",
                     )?
                     .execute(params![carries, site_id, candidate.id])?;
+                if carries {
+                    // What was not sent since it did not carry is sent now.
+                    deliveries::of_booked(connection, site_id, &candidate.id)?;
+                }
                 moved.push(candidate.ties);
             }
         }

@@ -123,8 +123,8 @@ fn versions(connection: &Connection, site_id: &str, booked: &Booked) -> Result<V
     if booked.versions == 1 {
         return Ok(vec![booked.said.clone()]);
     }
-    let sql =
-        "SELECT reading FROM postbacks WHERE site_id = ? AND conversion_id = ? AND reading IS NOT NULL ORDER BY id";
+    let sql = "SELECT reading FROM postbacks INDEXED BY postbacks_of_a_conversion
+               WHERE site_id = ? AND conversion_id = ? AND reading IS NOT NULL ORDER BY id";
     let mut statement = connection.prepare_cached(sql)?;
     let readings = statement.query_map([site_id, &booked.id], |row| row.get::<_, String>(0))?;
     readings.map(|reading| Ok(serde_json::from_str(&reading?)?)).collect()

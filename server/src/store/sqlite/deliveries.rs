@@ -1,18 +1,38 @@
 //! Deliveries are made where conversions and events are, in the same transaction.
 
+use super::attributions::{Case, Verdict, judge};
+use super::conversions;
 use super::failure::Failure;
 use super::rows::from_json;
 use crate::attribution::Attribution;
 use crate::dedupe;
 use crate::store::{DeliveryState, Millis};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 use tagwerk_protocol::conversion::{Conversion, TransactionType};
 
 /// Why a delivery ends whose conversion was taken out of the books; one that comes back is sent after all.
 pub(super) const GONE: &str = "the conversion is no longer in the books";
+/// Why a delivery ends whose conversion says something else by now; one that says again what it said is sent after all.
+const UNWANTED: &str = "what the conversion says by now is not for this platform";
 /// How many visits of a visitor are looked at for a platform's click id.
 const VISITS: i64 = 50;
+/// What the other visits of a visitor brought after a time. Anybody may report visits of any visitor, so they are bounded.
+pub(super) const LATER: &str = "
+    SELECT id FROM conversions INDEXED BY conversions_of_a_visit
+    WHERE site_id = ?1 AND at >= ?5 AND lead_visit IN (
+        SELECT visit_id FROM visits WHERE site_id = ?1 AND visitor_id = ?2 AND visit_id <> ?3
+        ORDER BY min(at, received_at) DESC LIMIT ?4)
+    LIMIT ?4";
+/// The other conversions that platforms know by the same event id.
+pub(super) const OTHERS: &str = "
+    SELECT id FROM conversions INDEXED BY conversions_of_a_transaction
+    WHERE site_id = ? AND transaction_id = ? AND tracking_group = ? AND is_test = ? AND transaction_type = ?
+      AND series IS NULL AND id <> ? ORDER BY id";
+/// Ends what waits of a conversion.
+pub(super) const WITHDRAW: &str = "
+    UPDATE deliveries INDEXED BY deliveries_of_a_conversion SET state = 'refused', reason = ?4
+    WHERE site_id = ?1 AND conversion_id = ?2 AND state IN ('waiting', 'stopped') AND (?3 IS NULL OR platform = ?3)";
 
 /// An outlet's rules, as far as making a delivery needs them.
 struct Outlet {
@@ -82,22 +102,24 @@ pub(super) fn of_conversion(connection: &Connection, site_id: &str, told: &Told<
     let takes_back = told.said.transaction_type != TransactionType::Payment;
     let mut came_with: Option<Vec<String>> = None;
     let mut clicked_at: Option<Option<Millis>> = None;
+    let mut withdrawn = false;
     for outlet in outlets {
-        let is_wanted = (outlet.refunds || !takes_back)
-            && (outlet.tests || !told.said.is_test)
-            && (outlet.types.is_empty() || outlet.types.iter().any(|kind| kind.eq_ignore_ascii_case(&told.said.kind)))
-            && told.received_at >= outlet.since;
-        if !is_wanted {
+        if told.received_at < outlet.since {
             continue;
         }
-        if !outlet.everything {
+        let mut is_wanted = (outlet.refunds || !takes_back)
+            && (outlet.tests || !told.said.is_test)
+            && (outlet.types.is_empty() || outlet.types.iter().any(|kind| kind.eq_ignore_ascii_case(&told.said.kind)));
+        if is_wanted && !outlet.everything {
             if came_with.is_none() {
                 came_with =
                     Some(params_of_visitor(connection, site_id, told.attribution.visit_id.as_deref(), told.at)?);
             }
-            if !matches(&outlet, came_with.as_deref().unwrap_or_default()) {
-                continue;
-            }
+            is_wanted = matches(&outlet, came_with.as_deref().unwrap_or_default());
+        }
+        if !is_wanted {
+            withdrawn |= withdraw(connection, site_id, told.id, Some(&outlet.platform), UNWANTED)?;
+            continue;
         }
         if outlet.min_click_age > 0 && clicked_at.is_none() {
             clicked_at = Some(time_of_click(
@@ -117,7 +139,77 @@ pub(super) fn of_conversion(connection: &Connection, site_id: &str, told: &Told<
         };
         make(connection, site_id, &outlet, &parcel)?;
     }
+    if withdrawn {
+        of_others(connection, site_id, told.id, told.said)?;
+    }
     Ok(())
+}
+
+/// Makes the deliveries of what is booked under this id that are not there yet.
+pub(super) fn of_booked(connection: &Connection, site_id: &str, id: &str) -> Result<(), Failure> {
+    let Some(booked) = conversions::booked_as(connection, site_id, id)? else { return Ok(()) };
+    let case = Case::of(&booked.said, booked.received_at);
+    let Verdict { attribution, at } = judge(connection, site_id, &case)?;
+    let received_at = booked.received_at;
+    of_conversion(connection, site_id, &Told { id, said: &booked.said, attribution: &attribution, at, received_at })
+}
+
+/// Ends what waits of a conversion that is no longer in the books. What others tell under the same event id is sent for them.
+pub(super) fn conversion_gone(
+    connection: &Connection,
+    site_id: &str,
+    id: &str,
+    said: &Conversion,
+) -> Result<(), Failure> {
+    if withdraw(connection, site_id, id, None, GONE)? {
+        of_others(connection, site_id, id, said)?;
+    }
+    Ok(())
+}
+
+/// Ends what waits of a conversion, at one platform or at all; whether there was anything.
+fn withdraw(
+    connection: &Connection,
+    site_id: &str,
+    id: &str,
+    platform: Option<&str>,
+    reason: &str,
+) -> Result<bool, Failure> {
+    Ok(connection.prepare_cached(WITHDRAW)?.execute(params![site_id, id, platform, reason])? > 0)
+}
+
+/// Makes the deliveries of the other conversions that platforms know by the same event id.
+fn of_others(connection: &Connection, site_id: &str, id: &str, said: &Conversion) -> Result<(), Failure> {
+    let Some(transaction_id) = said.transaction_id.as_deref().filter(|_| said.series.is_none()) else { return Ok(()) };
+    let others: Vec<String> = connection
+        .prepare_cached(OTHERS)?
+        .query_map(
+            params![site_id, transaction_id, said.group, said.is_test, said.transaction_type.as_str(), id],
+            |row| row.get(0),
+        )?
+        .collect::<Result<_, _>>()?;
+    others.iter().try_for_each(|other| of_booked(connection, site_id, other))
+}
+
+/// Makes the deliveries of what a visitor's later visits brought, where a visit that has just been reported tells a click id.
+pub(super) fn of_visitor(connection: &Connection, site_id: &str, visit_id: &str) -> Result<(), Failure> {
+    let matching = "SELECT 1 FROM outlets WHERE site_id = ? AND NOT everything";
+    if !connection.prepare_cached(matching)?.exists([site_id])? {
+        return Ok(());
+    }
+    let sql = "SELECT visitor_id, min(at, received_at) FROM visits
+               WHERE site_id = ? AND visit_id = ? AND visitor_id IS NOT NULL
+                 AND (click_ids <> '{}' OR first_touch IS NOT NULL)";
+    let told: Option<(String, Millis)> = connection
+        .prepare_cached(sql)?
+        .query_row([site_id, visit_id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((visitor_id, at)) = told else { return Ok(()) };
+    let later: Vec<String> = connection
+        .prepare_cached(LATER)?
+        .query_map(params![site_id, visitor_id, visit_id, VISITS, at], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    later.iter().try_for_each(|id| of_booked(connection, site_id, id))
 }
 
 /// An event of a page as it was just kept.
@@ -221,13 +313,14 @@ fn make(connection: &Connection, site_id: &str, outlet: &Outlet, parcel: &Parcel
             "INSERT INTO deliveries (site_id, id, received_at, platform, event_id, conversion_id, kind, at, state, reason,
                                      not_before, deadline, finished_at)
              SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13
-             WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE site_id = ?1 AND conversion_id = ?6 AND platform = ?4
-                               AND event_id <> ?5)
+             WHERE NOT EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_of_a_conversion
+                               WHERE site_id = ?1 AND conversion_id = ?6 AND platform = ?4
+                               AND event_id <> ?5 AND NOT (state = 'refused' AND reason IN (?14, ?15)))
              ON CONFLICT (site_id, platform, event_id) DO UPDATE
              SET conversion_id = excluded.conversion_id, kind = excluded.kind, at = excluded.at, state = excluded.state,
                  reason = excluded.reason, not_before = excluded.not_before, deadline = excluded.deadline,
                  finished_at = excluded.finished_at
-             WHERE deliveries.reason = ?14 AND deliveries.state = 'refused'",
+             WHERE deliveries.reason IN (?14, ?15) AND deliveries.state = 'refused'",
         )?
         .execute(params![
             site_id,
@@ -244,6 +337,7 @@ fn make(connection: &Connection, site_id: &str, outlet: &Outlet, parcel: &Parcel
             deadline,
             finished_at,
             GONE,
+            UNWANTED,
         ])?;
     Ok(())
 }

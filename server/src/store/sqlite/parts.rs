@@ -194,8 +194,14 @@ fn condition(list: List, field: Field, value: &str) -> Option<&'static str> {
         (List::Jobs, Field::Kind) => Some("row.kind = ?"),
         (List::Deliveries, Field::Platform) => Some("row.platform = ?"),
         (List::Deliveries, Field::Type) => Some("row.kind = ?"),
-        (List::Deliveries, Field::EventId) => Some("row.event_id = ?"),
-        (List::Deliveries, Field::State) => Some("row.state = ?"),
+        (List::Deliveries, Field::EventId) => Some(
+            "row.id IN (SELECT id FROM deliveries INDEXED BY deliveries_of_an_event WHERE site_id = ?1 AND event_id = ?)",
+        ),
+        // Most deliveries were delivered, and few others are looked for among them.
+        (List::Deliveries, Field::State) if value == "delivered" => Some("row.state = ?"),
+        (List::Deliveries, Field::State) => {
+            Some("row.id IN (SELECT id FROM deliveries WHERE site_id = ?1 AND state <> 'delivered' AND state = ?)")
+        }
         (List::Deliveries, Field::ConversionId) => {
             Some("row.id IN (SELECT id FROM deliveries WHERE site_id = ?1 AND conversion_id = ?)")
         }
@@ -311,7 +317,8 @@ mod tests {
             ),
             (List::Links, Field::Url, "u", "(site_id=? AND url=?)"),
             (List::Deliveries, Field::ConversionId, "c", "deliveries_of_a_conversion (site_id=? AND conversion_id=?)"),
-            (List::Deliveries, Field::EventId, "e", "(site_id=? AND id"),
+            (List::Deliveries, Field::EventId, "e", "deliveries_of_an_event (site_id=? AND event_id=?)"),
+            (List::Deliveries, Field::State, "refused", "deliveries_unfinished (site_id=?"),
         ] {
             assert_entered_by(&filtered(list, field, value), index);
         }

@@ -2,10 +2,10 @@
 
 use super::attributions::{reason_of_maker, state_of_maker};
 use super::conversions::{Booked, booked, booked_as, content_key, keep_reading, remove, rewrite, settle, write};
+use super::deliveries::conversion_gone;
 use super::failure::Failure;
 use super::inbox::without_conversion;
 use super::joins::Ties;
-use super::outbox::conversion_gone;
 use super::rows::json;
 use crate::attribution::Attribution;
 use crate::repeats::{Effect, effect, fold};
@@ -78,7 +78,7 @@ pub(super) fn reread(
                 // Others that say the same are read alike.
                 connection
                     .prepare_cached(
-                        "UPDATE postbacks SET reading = NULL
+                        "UPDATE postbacks INDEXED BY postbacks_of_a_conversion SET reading = NULL
                          WHERE site_id = ? AND conversion_id = ? AND content = ? AND reading IS NOT NULL AND id <> ?",
                     )?
                     .execute(params![site_id, target, content, id])?;
@@ -116,7 +116,7 @@ fn is_corrected(
     content: &[u8],
     postback_id: &str,
 ) -> Result<bool, Failure> {
-    let sql = "SELECT 1 FROM postbacks
+    let sql = "SELECT 1 FROM postbacks INDEXED BY postbacks_of_a_conversion
                WHERE site_id = ? AND conversion_id = ? AND content = ? AND id <> ? AND corrections IS NOT NULL";
     Ok(connection.prepare_cached(sql)?.exists(params![site_id, conversion_id, content, postback_id])?)
 }
@@ -159,7 +159,7 @@ fn refresh(connection: &Connection, site_id: &str, id: &str) -> Result<(), Failu
     let (Some(folded), Some(first)) = (fold(&versions), tellers.first()) else {
         if let Some(existing) = existing {
             remove(connection, site_id, id)?;
-            conversion_gone(connection, site_id, id)?;
+            conversion_gone(connection, site_id, id, &existing.said)?;
             settle(connection, site_id, vec![existing.ties])?;
         }
         return Ok(());
@@ -177,7 +177,8 @@ fn refresh(connection: &Connection, site_id: &str, id: &str) -> Result<(), Failu
     if count == 1 {
         connection
             .prepare_cached(
-                "UPDATE postbacks SET reading = NULL WHERE site_id = ? AND conversion_id = ? AND reading IS NOT NULL",
+                "UPDATE postbacks INDEXED BY postbacks_of_a_conversion SET reading = NULL
+                 WHERE site_id = ? AND conversion_id = ? AND reading IS NOT NULL",
             )?
             .execute([site_id, id])?;
     }
@@ -185,7 +186,8 @@ fn refresh(connection: &Connection, site_id: &str, id: &str) -> Result<(), Failu
 }
 
 fn tellers(connection: &Connection, site_id: &str, id: &str) -> Result<Vec<Teller>, Failure> {
-    let sql = "SELECT id, received_at, coalesce(content, x'') AS content, reading FROM postbacks
+    let sql = "SELECT id, received_at, coalesce(content, x'') AS content, reading
+               FROM postbacks INDEXED BY postbacks_of_a_conversion
                WHERE site_id = ? AND conversion_id = ? ORDER BY id";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([site_id, id], |row| {

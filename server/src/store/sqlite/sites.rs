@@ -1,7 +1,7 @@
 //! Sites, their tracking ids and settings.
 
 use super::failure::Failure;
-use super::{Sqlite, outbox};
+use super::{Sqlite, outlets};
 use crate::store::{Millis, OutletRules, ReplacedTrackingId, Rotation, Site, Sites, StoreError};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
@@ -90,7 +90,7 @@ impl Sites for Sqlite {
                 connection
                     .prepare_cached("UPDATE sites SET settings = ? WHERE site_id = ?")?
                     .execute([&after.to_string(), &site_id])?;
-                outbox::replace_outlets(connection, &site_id, &outlets, now)?;
+                outlets::replace_outlets(connection, &site_id, &outlets, now)?;
                 Ok(true)
             })
             .await

@@ -54,10 +54,11 @@ CREATE TABLE deliveries (
     last_answer   TEXT,
     exchange      BLOB,
     finished_at   INTEGER,
-    PRIMARY KEY (site_id, id),
-    UNIQUE (site_id, platform, event_id)
+    PRIMARY KEY (site_id, id)
 ) STRICT, WITHOUT ROWID;
 
+-- SQLite knows nothing of the rows and takes the primary key before most of these: statements name the index that they need.
+CREATE UNIQUE INDEX deliveries_of_an_event ON deliveries (site_id, event_id, platform);
 CREATE INDEX deliveries_waiting ON deliveries (site_id, platform, not_before, id) WHERE state = 'waiting';
 CREATE INDEX deliveries_by_deadline ON deliveries (deadline) WHERE state IN ('waiting', 'stopped');
 CREATE INDEX deliveries_unfinished ON deliveries (site_id, platform, state, id) WHERE state <> 'delivered';
