@@ -22,8 +22,10 @@ pub(super) async fn one(
     let (delivery, sealed) = app.store.delivery(&site_id, &delivery_id).await?.ok_or_else(no_delivery)?;
     let exchange = sealed.and_then(|sealed| opened(&app, &delivery.id, &sealed));
     let mut json = delivery_json(delivery);
-    json["request"] = exchange.as_ref().map(request_json).into();
-    json["answer"] = exchange.as_ref().map(answer_json).into();
+    if let Some(fields) = json.as_object_mut() {
+        fields.insert("request".into(), exchange.as_ref().map(request_json).into());
+        fields.insert("answer".into(), exchange.as_ref().map(answer_json).into());
+    }
     Ok(Json(json))
 }
 
