@@ -2,8 +2,8 @@
 
 use crate::settings::{Attribution, IpPolicy};
 use crate::store::{FirstTouch, NewVisit};
-use std::collections::BTreeMap;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::BTreeMap;
 use tagwerk_protocol::clicks::{Clicks, is_cookie_value};
 use tagwerk_protocol::event::Event;
 use tagwerk_protocol::source::{self, Arrival};

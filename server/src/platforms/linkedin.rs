@@ -5,9 +5,9 @@
 
 use super::sparse::sparse;
 use super::{About, Account, Answer, Fate, Field, FieldKind, Limits, Outcome, Parcel, Platform, Request, hash};
+use core::net::Ipv4Addr;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// LinkedIn's Conversions API.

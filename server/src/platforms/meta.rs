@@ -6,8 +6,8 @@
 use super::sparse::sparse;
 use super::unreadable::unreadable;
 use super::{About, Account, Answer, Fate, Field, Limits, Outcome, Parcel, Platform, Request, hash};
+use core::net::IpAddr;
 use serde_json::{Value, json};
-use std::net::IpAddr;
 use tagwerk_protocol::clicks::BuildRule;
 
 /// Meta's Conversions API.

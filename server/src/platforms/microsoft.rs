@@ -8,8 +8,8 @@
 
 use super::sparse::sparse;
 use super::{About, Account, Answer, Fate, Field, Limits, Outcome, Parcel, Platform, Request, hash};
+use core::net::IpAddr;
 use serde_json::{Value, json};
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// The Conversions API of Microsoft's tag.

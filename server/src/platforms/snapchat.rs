@@ -6,8 +6,8 @@
 use super::sparse::sparse;
 use super::unreadable::unreadable;
 use super::{About, Account, Answer, Fate, Field, Limits, Outcome, Parcel, Platform, Request, hash};
+use core::net::IpAddr;
 use serde_json::{Value, json};
-use std::net::IpAddr;
 
 /// Snapchat's Conversions API.
 pub struct Snapchat;

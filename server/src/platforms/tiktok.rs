@@ -7,8 +7,8 @@
 use super::sparse::sparse;
 use super::unreadable::unreadable;
 use super::{About, Account, Answer, Fate, Field, Limits, Outcome, Parcel, Platform, Request, hash};
+use core::net::IpAddr;
 use serde_json::{Value, json};
-use std::net::IpAddr;
 
 /// TikTok's Events API.
 pub struct TikTok;

@@ -12,12 +12,12 @@ use super::{About, Account, Answer, Fate, Field, FieldKind, Limits, Outcome, Par
 use crate::store::Millis;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use core::net::Ipv4Addr;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Value, json};
 use sha1::Sha1;
-use std::net::Ipv4Addr;
 use url::Url;
 
 /// X's Conversion API.
