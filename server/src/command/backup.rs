@@ -8,7 +8,7 @@ use tagwerk_server::app;
 use tagwerk_server::cli::Options;
 use tagwerk_server::config::Config;
 use tagwerk_server::store::sqlite;
-use tagwerk_server::vault::Vault;
+use tagwerk_server::vault::Keys;
 
 /// Copies database and key into a new folder, and prints what is in it and how to put it back.
 pub(crate) fn backup(folder: &Path, options: &Options) -> Result<()> {
@@ -54,8 +54,10 @@ fn new_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 fn fill(config: &Config, partial: &Path, folder: &Path) -> Result<()> {
-    Vault::copy_key(&config.data_dir, partial)?;
+    // Keys may change meanwhile: those of before and after open whatever is in the copy.
+    let before = Keys::of(&config.data_dir)?;
     sqlite::copy(&database_in(&config.data_dir), &database_in(partial))?;
+    Keys::of(&config.data_dir)?.and(&before).write(partial)?;
     sync(partial)?;
     fs::rename(partial, folder).with_context(|| format!("{} cannot be given its name", partial.display()))?;
     sync(parent(folder))
