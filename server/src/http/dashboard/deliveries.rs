@@ -10,13 +10,14 @@ use crate::http::session::{SameOrigin, SignedIn};
 use crate::outbox::exchange::Exchange;
 use crate::outbox::opened;
 use crate::settings::SiteSettings;
-use crate::store::{Again, DeliveryRow, DeliveryState, Field, Filter, Millis, Page, Place};
+use crate::store::{Again, DeliveryRow, DeliveryState, Field, Filter, Millis, OutletRow, Page, Place};
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use page::PageAssets;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use url::form_urlencoded::Serializer;
@@ -48,8 +49,11 @@ pub(super) struct DeliveryEntry {
 }
 
 impl DeliveryEntry {
-    /// Shows a delivery as it stands now.
-    pub(super) fn of(row: DeliveryRow, now: Millis) -> Self {
+    /// Shows a delivery as it stands now, at the pace of its platform.
+    pub(super) fn of(row: DeliveryRow, outlets: &[OutletRow], now: Millis) -> Self {
+        let outlet = outlets.iter().find(|outlet| outlet.platform == row.platform);
+        let paused = outlet.filter(|outlet| outlet.reason.is_some()).map(|outlet| outlet.not_before);
+        let stopped = outlet.and_then(|outlet| outlet.stopped.clone());
         let is_open = matches!(row.state, DeliveryState::Waiting | DeliveryState::Stopped);
         Self {
             received: Moment::of(row.received_at),
@@ -60,9 +64,13 @@ impl DeliveryEntry {
             event_id: row.event_id,
             conversion_id: row.conversion_id,
             state: row.state.as_str(),
-            reason: row.reason.filter(|reason| !reason.is_empty()),
+            reason: row
+                .reason
+                .or_else(|| stopped.filter(|_| row.state == DeliveryState::Stopped))
+                .filter(|reason| !reason.is_empty()),
             attempts: row.attempts,
-            next: (row.state == DeliveryState::Waiting).then(|| When::of(row.not_before.max(now), now)),
+            next: (row.state == DeliveryState::Waiting)
+                .then(|| When::of(row.not_before.max(paused.unwrap_or_default()).max(now), now)),
             deadline: is_open.then(|| When::of(row.deadline, now)),
             finished: row.finished_at.filter(|_| !is_open).map(|at| When::of(at, now)),
             last_status: row.last_status,
@@ -110,12 +118,45 @@ impl ExchangeShown {
     }
 }
 
-/// JSON with its lines broken, where that changes nothing else: a proof has to show what was said.
+/// JSON with its lines broken and nothing else changed: neither order nor spelling, since this is a proof of what was said.
 fn laid_out(text: String) -> String {
-    match serde_json::from_str::<Value>(&text) {
-        Ok(value) if value.to_string() == text => serde_json::to_string_pretty(&value).unwrap_or(text),
-        _ => text,
+    if serde_json::from_str::<IgnoredAny>(&text).is_err() {
+        return text;
     }
+    let mut out = String::with_capacity(text.len().saturating_mul(2));
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    let (mut depth, mut before) = (0_usize, ' ');
+    let (mut in_text, mut is_escaped) = (false, false);
+    for letter in text.chars() {
+        if in_text {
+            out.push(letter);
+            (in_text, is_escaped) = (letter != '"' || is_escaped, letter == '\\' && !is_escaped);
+            continue;
+        }
+        if letter.is_ascii_whitespace() {
+            continue;
+        }
+        match (before, letter) {
+            ('{', '}') | ('[', ']') => depth = depth.saturating_sub(1),
+            (_, '}' | ']') => {
+                depth = depth.saturating_sub(1);
+                line(&mut out, depth);
+            }
+            ('{' | '[' | ',', _) => line(&mut out, depth),
+            _ => {}
+        }
+        out.push(letter);
+        match letter {
+            '{' | '[' => depth = depth.saturating_add(1),
+            ':' => out.push(' '),
+            _ => in_text = letter == '"',
+        }
+        before = letter;
+    }
+    out
 }
 
 /// A choice of a filter.
@@ -174,6 +215,7 @@ pub(super) async fn show(
     let is_filtered = !only.is_empty();
     let page = Page { after, filter: Filter { only, ..Filter::default() }, ..Page::first(ENTRIES) };
     let (listing, now) = (app.store.deliveries(&site_id, page).await?, app.now());
+    let outlets = app.store.outlets(&site_id).await?;
     let older = listing.next.as_ref().map(|next| {
         let mut query = Serializer::new(String::new());
         query.extend_pairs(
@@ -199,7 +241,7 @@ pub(super) async fn show(
         is_filtered,
         is_later_part,
         older,
-        part: Part::of(listing, |row| DeliveryEntry::of(row, now)),
+        part: Part::of(listing, |row| DeliveryEntry::of(row, &outlets, now)),
     };
     page::render(StatusCode::OK, &page)
 }
@@ -247,7 +289,7 @@ pub(super) async fn one(
         is_on,
         exchange: exchange.map(ExchangeShown::of),
         conversion,
-        entry: DeliveryEntry::of(row, app.now()),
+        entry: DeliveryEntry::of(row, &app.store.outlets(&site_id).await?, app.now()),
     };
     page::render(StatusCode::OK, &page)
 }
@@ -275,12 +317,25 @@ fn no_delivery() -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
-    fn json_is_laid_out_only_where_that_changes_nothing_else() {
-        assert_eq!(laid_out(r#"{"a":[1,"<b>"]}"#.into()), "{\n  \"a\": [\n    1,\n    \"<b>\"\n  ]\n}");
-        for text in [r#"{"b":1,"a":2}"#, r#"{"a":1.10}"#, "a=1&b=2", "<html>", ""] {
+    fn json_is_laid_out_and_nothing_else_about_it_changed() {
+        let said = r#"{"b":[1.10,"<b>: {[,\\\" }"] ,"a":{},"c":{"d":null}}"#;
+        let lines = "{\n  \"b\": [\n    1.10,\n    \"<b>: {[,\\\\\\\" }\"\n  ],\n  \"a\": {},\n  \"c\": {\n    \"d\": null\n  }\n}";
+        assert_eq!(laid_out(said.into()), lines);
+        assert_eq!(laid_out(lines.into()), lines);
+        for text in ["a=1&b=2", "<html>", "", "{\"cut\":\"of…", "\"one\"", "7"] {
             assert_eq!(laid_out(text.into()), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_laid_out_says_what_it_said(texts in prop::collection::vec(any::<String>(), 0..4), number in any::<i64>()) {
+            let said = serde_json::json!({ "texts": texts, "more": [{}, [], { "number": number, "text": texts.concat() }] });
+            let laid = laid_out(said.to_string());
+            prop_assert_eq!(serde_json::from_str::<Value>(&laid).expect("still JSON"), said);
         }
     }
 }

@@ -105,7 +105,7 @@ impl Found {
         let entry = entry(app, &self.site, &self.settings, &self.name).await?;
         let filter = Filter::only(Field::Platform, self.name.clone());
         let latest = app.store.deliveries(&self.site.site_id, Page { filter, ..Page::first(LATEST) }).await?;
-        let now = app.now();
+        let (outlets, now) = (app.store.outlets(&self.site.site_id).await?, app.now());
         let mut types: Vec<String> = ["Purchase", "Lead"].map(str::to_owned).into();
         if about.refunds {
             types.push("Refund".into());
@@ -124,7 +124,7 @@ impl Found {
             trial: shown.trial,
             several: about.several.then_some(about.name),
             label_problem: shown.label_problem,
-            latest: Part::of(latest, |row| DeliveryEntry::of(row, now)),
+            latest: Part::of(latest, |row| DeliveryEntry::of(row, &outlets, now)),
         };
         page::render(if is_refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &page)
     }

@@ -21,6 +21,8 @@ pub(super) struct SetUpForm {
     pub(super) groups: Vec<Group>,
     /// What is wrong and stands beside no field.
     pub(super) problem: Option<String>,
+    /// Whether a secret was entered, and is not shown again.
+    pub(super) lost_secret: bool,
 }
 
 /// Fields that belong together.
@@ -45,7 +47,7 @@ pub(super) struct Entry {
     pub(super) input: Input,
     /// What stands in it; of a secret, nothing.
     pub(super) value: String,
-    /// What stands there faintly as long as it is empty.
+    /// What stands there faintly as long as it is empty, or for the choice of none.
     pub(super) placeholder: String,
     /// Whether nothing is sent without it, and it is not there.
     pub(super) missing: bool,
@@ -118,7 +120,9 @@ impl SetUpForm {
             FieldKind::Switch => has(filled, field.name).to_string(),
             _ => text(filled, field.name).to_owned(),
         };
-        Self::make(about, settings, missing, &shown, problems)
+        let is_entered = |field: &Field| field.kind == FieldKind::Secret && !text(filled, field.name).is_empty();
+        let lost_secret = about.fields.iter().any(is_entered);
+        Self { lost_secret, ..Self::make(about, settings, missing, &shown, problems) }
     }
 
     fn make(
@@ -135,6 +139,8 @@ impl SetUpForm {
             input: input(about, field, &shown(field), settings.contains_key(field.name)),
             placeholder: match (field.name, field.kind) {
                 ("base_url", _) => about.base_url.to_owned(),
+                ("send", _) => format!("as usual: {}", if about.everything { "all" } else { "matched" }),
+                (_, FieldKind::Choice(_)) => "as usual".to_owned(),
                 ("event_names", _) => "Purchase = their name".to_owned(),
                 (_, FieldKind::Table) => "Purchase = …".to_owned(),
                 (_, FieldKind::Secret) if settings.contains_key(field.name) => format!("{MASK} kept"),
@@ -168,6 +174,7 @@ impl SetUpForm {
                 })
                 .collect(),
             problem: problems.general.clone().or(stray),
+            lost_secret: false,
         }
     }
 

@@ -19,6 +19,8 @@ use url::form_urlencoded::byte_serialize;
 
 /// How many of the newest refusals are asked for their reasons.
 const REFUSALS: usize = 100;
+/// How much of a reason is shown beside others, in characters; a delivery's own page has all of it.
+const LONGEST: usize = 180;
 /// How many different reasons are shown.
 const REASONS: usize = 3;
 
@@ -175,6 +177,12 @@ async fn reasons(app: &App, site_id: &str, platform: &str) -> Result<Vec<Reason>
     }
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
     reasons.truncate(REASONS);
+    for reason in &mut reasons {
+        if let Some((end, _)) = reason.said.char_indices().nth(LONGEST) {
+            reason.said.truncate(end);
+            reason.said.push('…');
+        }
+    }
     Ok(reasons)
 }
 
