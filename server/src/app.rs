@@ -96,6 +96,21 @@ impl App {
         opened.inspect_err(|error| tracing::error!(group, %error, "the passphrase does not open")).ok()
     }
 
+    /// Brings every site's outlets up to its settings as this version reads them: another version may have other rules.
+    ///
+    /// # Errors
+    /// The store is not available, or settings do not read.
+    pub async fn refresh_outlets(&self) -> Result<(), StoreError> {
+        for site in self.store.sites().await? {
+            let outlets = settings::outlets(&SiteSettings::of(&site)?, &self.clicks);
+            // Somebody who changes them just now brings their own.
+            self.store
+                .replace_settings(&site.site_id, &site.settings, site.settings.clone(), outlets, self.now())
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Changes a site's settings by a JSON merge patch.
     ///
     /// # Errors

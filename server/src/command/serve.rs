@@ -115,6 +115,7 @@ async fn prepare(app: &SharedApp) -> Result<()> {
     if app.config.demo && app.store.sites().await?.is_empty() {
         app.store.add_site(tagwerk_server::http::demo::site(app)?).await?;
     }
+    app.refresh_outlets().await?;
     if first_start || app.config.demo {
         println!("sign in once:  {}", new_one_time_link(app.store.as_ref(), &app.public_url, app.now()).await?);
     }

@@ -96,9 +96,9 @@ pub fn outlets(settings: &SiteSettings, clicks: &Clicks) -> Vec<OutletRules> {
             items.filter_map(Value::as_str).map(str::to_owned).collect()
         };
         let params = clicks.click.iter().filter(|click| about.clicks == Some(click.platform.as_str()));
-        Some(OutletRules {
+        let mut rules = OutletRules {
             platform: name.clone(),
-            fingerprint: fingerprint(said),
+            fingerprint: String::new(),
             everything: match text("send") {
                 "all" => true,
                 "matched" => false,
@@ -111,13 +111,15 @@ pub fn outlets(settings: &SiteSettings, clicks: &Clicks) -> Vec<OutletRules> {
             events: list("events"),
             max_age: about.limits.max_age,
             min_click_age: about.limits.min_click_age,
-        })
+        };
+        rules.fingerprint = fingerprint(said, &rules);
+        Some(rules)
     })
     .collect()
 }
 
-/// Differs where anything differs that the site says about the platform.
-fn fingerprint(said: &Map<String, Value>) -> String {
-    let text = Value::Object(said.clone()).to_string();
+/// Differs where anything differs that the site says about the platform, or that follows from it.
+fn fingerprint(said: &Map<String, Value>, rules: &OutletRules) -> String {
+    let text = format!("{}\n{rules:?}", Value::Object(said.clone()));
     Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
