@@ -16,6 +16,7 @@ mod list;
 mod outbox;
 mod rates;
 mod reports;
+mod seals;
 pub mod sqlite;
 mod tracking_ids;
 
@@ -28,6 +29,7 @@ pub use outbox::{
 };
 pub use rates::{KeptRates, RateDay, Rates};
 pub use reports::{ATTRIBUTED, Asked, Day, Dimension, Folded, Measures, Reports, Total, UNATTRIBUTED};
+pub use seals::{SealedKind, SealedText, Seals};
 pub use tracking_ids::{ReplacedTrackingId, Rotation};
 
 /// Milliseconds since 1970 UTC.
@@ -48,8 +50,11 @@ pub enum StoreError {
 }
 
 /// Everything the server keeps.
-pub trait Store: Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + Send + Sync {}
-impl<T: Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + Send + Sync> Store for T {}
+pub trait Store:
+    Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + Seals + Send + Sync
+{
+}
+impl<T: Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + Seals + Send + Sync> Store for T {}
 
 /// The store as handlers hold it.
 pub type SharedStore = Arc<dyn Store>;

@@ -20,6 +20,7 @@ mod refunds;
 mod repeats;
 mod reports;
 mod rereading;
+mod seals;
 mod sites;
 mod sqlite;
 mod transactions;
@@ -207,6 +208,12 @@ macro_rules! conformance {
             what_is_sent_again_keeps_its_event_id_and_is_counted_once,
             counts_and_the_oldest_unsent_are_told_of_each_outlet,
             deliveries_are_filtered_and_a_site_s_own,
+        ]);
+        conformance!($open, seals: [
+            what_is_sealed_is_read_in_parts_without_gap_or_repeat,
+            a_sealed_text_is_replaced_where_it_is_as_it_was,
+            corrections_of_a_site_that_is_replayed_stay,
+            the_last_request_of_a_delivery_is_among_what_is_sealed,
         ]);
         conformance!($open, sites: [
             a_site_is_found_by_either_id,

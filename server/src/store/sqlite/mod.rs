@@ -25,6 +25,7 @@ mod rates;
 mod reports;
 mod rereading;
 mod rows;
+mod seals;
 mod sites;
 mod writer;
 
