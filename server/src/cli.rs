@@ -23,6 +23,7 @@ const EXAMPLES: &str = "Examples:
   tagwerk token --data-dir /var/lib/tagwerk
   tagwerk rates import eurofxref-hist.csv --data-dir /var/lib/tagwerk
   tagwerk backup --data-dir /var/lib/tagwerk /backups/2026-11-22
+  tagwerk key rotate --data-dir /var/lib/tagwerk
 
 Every setting stands in server.default.toml with its default; a file given with --config holds those that differ.
 Settings are read from the defaults, then the file, then the environment (TAGWERK_LISTEN, TAGWERK_DATA_DIR,
@@ -45,6 +46,9 @@ pub enum Command {
     /// Add sites, list them, or give one a new tracking id
     #[command(subcommand)]
     Site(SiteCommand),
+    /// Change the key that secrets are sealed with
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Supply currency rates by hand, or list them
     #[command(subcommand)]
     Rates(RatesCommand),
@@ -89,6 +93,27 @@ To restore, copy both files into an empty folder and start `tagwerk serve --data
     Backup {
         /// The folder to make; it must not be there yet
         folder: PathBuf,
+        /// Where and how.
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+/// What to do with the key that seals secrets.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a new key, and seal every secret in the settings under it; the keys before go on opening what they sealed
+    #[command(after_help = "Example:\n  tagwerk key rotate --data-dir /var/lib/tagwerk
+Also while the server runs: it heeds the new key at once. docs/operating.md tells more.")]
+    Rotate {
+        /// Where and how.
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Seal under the newest key whatever is still under an older one, then drop the older ones
+    #[command(after_help = "Example:\n  tagwerk key prune --data-dir /var/lib/tagwerk
+Also while the server runs, from ten minutes after the rotation on. Where it is cut off, run it again: it goes on.")]
+    Prune {
         /// Where and how.
         #[command(flatten)]
         options: Options,

@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 pub(crate) mod backup;
 pub(crate) mod import;
+pub(crate) mod key;
 pub(crate) mod rates;
 pub(crate) mod serve;
 pub(crate) mod site;
@@ -39,7 +40,10 @@ fn configured(options: &Options) -> Result<Config> {
 }
 
 fn open(options: &Options) -> Result<Parts> {
-    let config = configured(options)?;
+    open_as(configured(options)?)
+}
+
+fn open_as(config: Config) -> Result<Parts> {
     let own = (!config.groups_dir.as_os_str().is_empty()).then_some(config.groups_dir.as_path());
     let groups = Groups::load(own).map_err(|problem| anyhow!(problem))?;
     let database = database_in(&config.data_dir);

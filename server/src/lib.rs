@@ -27,6 +27,7 @@ pub mod reading;
 pub mod reconcile;
 pub mod repeats;
 pub mod report;
+pub mod resealing;
 pub mod rotation;
 pub mod serve;
 pub mod settings;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Parser;
-use tagwerk_server::cli::{Cli, Command, RatesCommand, SiteCommand};
+use tagwerk_server::cli::{Cli, Command, KeyCommand, RatesCommand, SiteCommand};
 
 mod command;
 
@@ -19,6 +19,8 @@ async fn main() -> Result<()> {
         Command::Site(SiteCommand::List { options }) => command::site::list(&options).await,
         Command::Rates(RatesCommand::Import { file, options }) => command::rates::import(&file, &options).await,
         Command::Rates(RatesCommand::List { day, options }) => command::rates::list(day, &options).await,
+        Command::Key(KeyCommand::Rotate { options }) => command::key::rotate(&options).await,
+        Command::Key(KeyCommand::Prune { options }) => command::key::prune(&options).await,
         Command::Token { link: true, options } => command::token::link(&options).await,
         Command::Import { site, rows, dry_run, file, options } => {
             command::import::import(&site, &rows, dry_run, &file, &options).await

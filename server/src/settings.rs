@@ -12,9 +12,11 @@ pub use tagwerk_protocol::conversion::{Repeat, ValueRule};
 
 mod change;
 mod platforms;
+mod resealing;
 
 pub use change::{Tables, patch, place};
 pub use platforms::{is_secret, outlets};
+pub use resealing::{Resealed, reseal};
 
 /// Stands where a secret is kept.
 pub const MASK: &str = "********";
