@@ -67,6 +67,8 @@ struct Fake {
     mood: watch::Sender<Mood>,
     counts: watch::Sender<Counts>,
     heard: Mutex<Heard>,
+    /// What was answered with a yes: platform and event id.
+    taken: Mutex<BTreeSet<(String, String)>>,
 }
 
 impl Fake {
@@ -77,6 +79,7 @@ impl Fake {
             mood: watch::Sender::new(Mood::Answer),
             counts: watch::Sender::default(),
             heard: Mutex::default(),
+            taken: Mutex::default(),
         });
         let router = Router::new().fallback(take).with_state(Arc::clone(&fake));
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -138,7 +141,12 @@ async fn take(
     fake.counts.send_modify(|counts| counts.answered += 1);
     match mood {
         Mood::Fail => (StatusCode::BAD_GATEWAY, "<html>bad gateway</html>").into_response(),
-        _ => axum::Json(json!({ "events_received": told.len() })).into_response(),
+        _ => {
+            let count = told.len();
+            let taken = told.into_iter().map(|(event_id, _)| (platform.to_owned(), event_id));
+            fake.taken.lock().expect("not poisoned").extend(taken);
+            axum::Json(json!({ "events_received": count })).into_response()
+        }
     }
 }
 
@@ -217,6 +225,12 @@ async fn set_up(home: &Home, client: &Client, running: &Running, fake: &Fake) {
     assert_eq!(answer.status(), 200, "{:?}", answer.text().await);
 }
 
+fn is_delivered(known: &[Value], (path, event_id): &(String, String)) -> bool {
+    let platform = if path == "/events" { "meta" } else { path.trim_start_matches('/') };
+    let is_it = |row: &&Value| row["platform"] == platform && row["event_id"] == event_id.as_str();
+    known.iter().find(is_it).is_some_and(|row| row["state"] == "delivered")
+}
+
 /// Asks again and again until everything is delivered.
 async fn all_delivered(home: &Home, client: &Client, running: &Running, reports: usize) -> Vec<Value> {
     let begun = Instant::now();
@@ -239,6 +253,7 @@ async fn each_conversion_reaches_each_platform_under_one_event_id_however_often_
     let mut dice = Dice(seed);
     let (home, fake, client) = (Home::new(), Fake::open().await, client());
     let mut told = Told::default();
+    let (mut taken, mut not_kept) = (BTreeSet::new(), 0);
     let running = Running::start(serving(&home));
     set_up(&home, &client, &running, &fake).await;
     running.stop();
@@ -246,6 +261,8 @@ async fn each_conversion_reaches_each_platform_under_one_event_id_however_often_
         // The first four kills are one of each kind.
         let kind = if kill < 4 { kill } else { dice.below(4) as u64 };
         let running = Running::start(serving(&home));
+        let known = home.list(&client, &running.url, "deliveries").await;
+        not_kept += taken.iter().filter(|taken| !is_delivered(&known, taken)).count();
         let before = *fake.counts.borrow();
         fake.mood.send_replace(match kind {
             1 => Mood::Think,
@@ -270,6 +287,7 @@ async fn each_conversion_reaches_each_platform_under_one_event_id_however_often_
             }
         }
         running.kill();
+        taken = std::mem::take(&mut *fake.taken.lock().expect("not poisoned"));
         // Whoever still thinks answers nobody.
         fake.mood.send_replace(Mood::Answer);
         if dice.below(4) == 0 {
@@ -308,5 +326,9 @@ async fn each_conversion_reaches_each_platform_under_one_event_id_however_often_
     assert_eq!(listed, ids.values().flatten().copied().collect());
     let times: usize = heard.values().map(|(_, times)| times).sum();
     assert!(kills < 4 || times > heard.len(), "no kill had anything sent again");
-    println!("{} deliveries of {} conversions, sent {times} times", heard.len(), ids.len());
+    println!(
+        "{} deliveries of {} conversions, sent {times} times; {not_kept} yeses were lost with the server",
+        heard.len(),
+        ids.len()
+    );
 }

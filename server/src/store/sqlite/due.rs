@@ -41,10 +41,11 @@ pub(super) fn with_all_that_is_known(
         if let Some(conversion) = &due.conversion {
             click_id.clone_from(&conversion.attribution.click_id);
             visit_id.clone_from(&conversion.attribution.visit_id);
-            if visit_id.is_none()
-                && let Some(found) = credited(connection, site_id, conversion)?
-            {
-                (click_id, visit_id) = found;
+            if visit_id.is_none() {
+                let (click, visit) = credited(connection, site_id, conversion)?;
+                if visit.is_some() {
+                    (click_id, visit_id) = (click, visit);
+                }
             }
             due.postback = first_postback(connection, site_id, &conversion.id)?;
             if let Some(sale_id) = &conversion.sale_id {
@@ -95,16 +96,17 @@ fn credited(
     connection: &Connection,
     site_id: &str,
     conversion: &ConversionRow,
-) -> Result<Option<(Option<String>, Option<String>)>, Failure> {
+) -> Result<(Option<String>, Option<String>), Failure> {
     let said = &conversion.said;
     let Some(transaction_id) = said.transaction_id.as_deref().filter(|_| said.series.is_none()) else {
-        return Ok(None);
+        return Ok((None, None));
     };
     let sql = "SELECT click_id, visit_id FROM conversions INDEXED BY conversions_of_a_transaction
                WHERE site_id = ? AND transaction_id = ? AND tracking_group = ? AND is_test = ? AND transaction_type = ?
                  AND series IS NULL AND visit_id IS NOT NULL ORDER BY identity LIMIT 1";
     let asked = params![site_id, transaction_id, said.group, said.is_test, said.transaction_type.as_str()];
-    Ok(connection.prepare_cached(sql)?.query_row(asked, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    let found = connection.prepare_cached(sql)?.query_row(asked, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    Ok(found.unwrap_or_default())
 }
 
 fn first_postback(connection: &Connection, site_id: &str, conversion_id: &str) -> Result<Option<PostbackRow>, Failure> {
