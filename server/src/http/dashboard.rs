@@ -6,6 +6,7 @@ mod deliveries;
 mod incoming;
 pub(crate) mod page;
 mod platform;
+mod platform_change;
 mod platform_form;
 mod platforms;
 mod setup;

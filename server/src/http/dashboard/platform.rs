@@ -2,6 +2,7 @@
 
 use super::deliveries::{DeliveryEntry, ExchangeShown};
 use super::incoming::Part;
+use super::platform_change;
 use super::platform_form::{self, Input, Problems, SetUpForm};
 use super::platforms::{Done, Notice, PlatformEntry, entry};
 use super::{Head, find, no_site, page};
@@ -175,10 +176,10 @@ pub(super) async fn save(
         Err(refused) => return Ok(refused),
     };
     let (about, said) = (found.platform.about(), found.said());
-    let problems = match platform_form::change(about, &said, &filled) {
+    let problems = match platform_change::change(about, &said, &filled) {
         Err(problems) => problems,
         Ok(change) => {
-            let done = if platform_form::clears_secrets(about, &said, &change) { "moved" } else { "saved" };
+            let done = if platform_change::clears_secrets(about, &said, &change) { "moved" } else { "saved" };
             match app.patch_settings(&site_id, json!({ "platforms": { name.as_str(): change } })).await {
                 Ok(_) => {
                     let path = format!("/sites/{site_id}/platforms/{name}?done={done}");
