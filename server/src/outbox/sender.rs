@@ -197,8 +197,8 @@ impl<'a> Sender<'a> {
         together: usize,
     ) -> Exchange {
         let now = self.app.now();
-        let heard = answer.as_ref().map(Clone::clone).map_err(|failure| match failure {
-            NoAnswer::Forbidden(why) | NoAnswer::Silence(why) => why.clone(),
+        let heard = answer.clone().map_err(|failure| match failure {
+            NoAnswer::Forbidden(why) | NoAnswer::Silence(why) => why,
         });
         Exchange::of(&self.redaction(token), request, &heard, now, together)
     }
