@@ -232,6 +232,7 @@ fn untried(due: &Due, reason: String) -> Attempt {
     Attempt {
         id: due.delivery.id.clone(),
         attempts: due.delivery.attempts,
+        receipt: None,
         fate: platforms::Fate::Refused(reason),
         tried: false,
         status: None,
@@ -245,6 +246,7 @@ fn attempt(app: &App, due: &Due, (fate, exchange): Sent) -> Attempt {
     let sealed = exchange.as_ref().and_then(|exchange| seal(app, &id, exchange));
     Attempt {
         attempts: due.delivery.attempts,
+        receipt: due.delivery.receipt.clone(),
         tried: exchange.is_some(),
         status: exchange.as_ref().and_then(|exchange| exchange.status),
         answer: exchange.as_ref().map(Exchange::shown_answer),
