@@ -114,8 +114,11 @@ fn forget_credentials_of_another_base_url(settings: &mut Value, change: &Value) 
     }
 }
 
-/// Where secrets may stand: the key of a table of tables, and which of its fields are secret, by the name of the inner table.
-pub(super) const SECRETS: [(&str, fn(&str, &str) -> bool); 2] =
+/// Whether a field is secret, by the name of its table and its own.
+type IsSecret = fn(&str, &str) -> bool;
+
+/// Where secrets may stand: the key of a table of tables, and which of the fields of its tables are secret.
+pub(super) const SECRETS: [(&str, IsSecret); 2] =
     [("groups", |_, field| GROUP_SECRETS.contains(&field)), ("platforms", is_secret)];
 
 fn seal_secrets(site_id: &str, change: &mut Value, vault: &Vault) -> Result<(), SettingsError> {
