@@ -141,12 +141,14 @@ async fn answer(State(fake): State<Fake>, request: Request) -> Response {
     match platform {
         "meta" => {
             let events = list("data");
-            events.iter().filter_map(|event| event["event_id"].as_str()).for_each(|id| heard.take(id));
+            events.iter().filter_map(|event| event.get("event_id")?.as_str()).for_each(|id| heard.take(id));
             Json(json!({ "events_received": events.len(), "messages": [], "fbtrace_id": "t" })).into_response()
         }
         "ga4" => {
             let ids = list("events");
-            ids.iter().filter_map(|event| event["params"]["transaction_id"].as_str()).for_each(|id| heard.take(id));
+            ids.iter()
+                .filter_map(|event| event.pointer("/params/transaction_id")?.as_str())
+                .for_each(|id| heard.take(id));
             StatusCode::NO_CONTENT.into_response()
         }
         _ => {
@@ -167,8 +169,8 @@ async fn set_up(arguments: &Arguments, folder: &Path, platform: &str) -> Result<
     let client = reqwest::Client::builder().no_proxy().build()?;
     let listed = client.get(format!("{url}/api/v1/sites")).bearer_auth(TOKEN).send().await?;
     let listed: Value = listed.error_for_status()?.json().await?;
-    let items = listed["items"].as_array().context("no sites")?;
-    let sites: Vec<String> = items.iter().filter_map(|site| site["site_id"].as_str()).map(str::to_owned).collect();
+    let items = listed.get("items").and_then(Value::as_array).context("no sites")?;
+    let sites: Vec<String> = items.iter().filter_map(|site| site.get("site_id")?.as_str()).map(str::to_owned).collect();
     for site in &sites {
         let at = |name: &str| format!("{platform}/{site}/{name}");
         let change = json!({ "platforms": {

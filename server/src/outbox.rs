@@ -35,6 +35,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
 /// How many times an outlet is served before others have their turn.
 const ROUNDS: usize = 4;
+/// The shortest first wait after a failure, in milliseconds, whatever the configuration says.
+const SHORTEST_WAIT: Millis = 100;
 /// How many deliveries expire in one write.
 const EXPIRE: usize = 1000;
 
@@ -149,7 +151,7 @@ async fn once(app: &App, claimed: &Claimed, lease: &str, is_last: bool) -> Resul
         now: app.now(),
         chance: chance(),
         backoff: Backoff {
-            first: millis(app.config.outbox.first_retry_seconds),
+            first: millis(app.config.outbox.first_retry_seconds).max(SHORTEST_WAIT),
             longest: millis(app.config.outbox.longest_retry_seconds),
         },
         most: u32::try_from(most).unwrap_or(u32::MAX),

@@ -72,6 +72,10 @@ pub fn settle(claimed: &Claimed, attempts: Vec<Attempt>, rules: Rules) -> (Vec<S
         pace.room = Some(1);
         pace.not_before = now.saturating_add(asked(after).unwrap_or_else(|| backoff.wait(failures, chance)));
         pace.reason = Some(reason);
+    } else if fruitless {
+        pace.room = Some(1);
+        pace.not_before = now.saturating_add(backoff.wait(failures, chance));
+        pace.reason = Some("nothing was taken".into());
     } else if success {
         pace.room = claimed.room.map(|room| room.saturating_mul(2)).filter(|room| *room < rules.most);
     }
@@ -195,6 +199,8 @@ mod tests {
         let failed = || vec![Fate::Later(None, "HTTP 400".into())];
         let (_, pace) = settled_with(GIVES_UP_AFTER - 1, None, failed(), true);
         assert!(pace.stopped.is_some_and(|reason| reason.contains("15 failures")));
+        let (_, pace) = settled_with(0, None, failed(), true);
+        assert_eq!((pace.not_before, pace.room), (NOW + 10_000, Some(1)), "and has time between them");
         let (_, pace) = settled_with(GIVES_UP_AFTER - 1, None, vec![Fate::Down(None, "down".into())], false);
         assert_eq!(pace.stopped, None);
     }

@@ -8,7 +8,12 @@ use tagwerk_protocol::conversion::{Conversion, Repeat};
 use tagwerk_server::attribution::State;
 use tagwerk_server::store::{OrderEvent, PostbackOutcome, PostbackState, Rereading, Said, SharedStore};
 
-pub(crate) async fn reread(store: &SharedStore, site_id: &str, postback_id: &str, said: Result<Said, String>) -> PostbackOutcome {
+pub(crate) async fn reread(
+    store: &SharedStore,
+    site_id: &str,
+    postback_id: &str,
+    said: Result<Said, String>,
+) -> PostbackOutcome {
     let rereading = Rereading { postback_id: postback_id.to_owned(), before: None, corrections: None, said };
     store.reread(site_id, rereading).await.expect("it is read again").expect("it is known")
 }
