@@ -166,6 +166,7 @@ async fn set_up(arguments: &Arguments, folder: &Path, platform: &str) -> Result<
         ensure!(made.status.success(), "no site: {}", String::from_utf8_lossy(&made.stderr));
     }
     let (server, url) = start(&arguments.server, folder)?;
+    tagwerk_server::outgoing::choose_cryptography();
     let client = reqwest::Client::builder().no_proxy().build()?;
     let listed = client.get(format!("{url}/api/v1/sites")).bearer_auth(TOKEN).send().await?;
     let listed: Value = listed.error_for_status()?.json().await?;
