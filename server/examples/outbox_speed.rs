@@ -5,6 +5,9 @@
 #[path = "bench/process.rs"]
 #[expect(dead_code, reason = "the other measurement uses the rest")]
 mod process;
+#[path = "bench/story.rs"]
+#[expect(dead_code, reason = "the other measurement uses the rest")]
+mod story;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use axum::Router;
@@ -25,8 +28,9 @@ use tagwerk_server::groups::Groups;
 use tagwerk_server::reading::{self, Corrections, Ids, RawRequest};
 use tagwerk_server::settings::SiteSettings;
 use tagwerk_server::store::sqlite::{Options, Sqlite};
-use tagwerk_server::store::{Channel, Inbox, ReceivedPostback, Sites};
+use tagwerk_server::store::{Channel, Inbox, ReceivedEvent, ReceivedPostback, Sites};
 use tagwerk_server::vault::Vault;
+use tagwerk_server::visit;
 use tokio::task::JoinSet;
 
 const TOKEN: &str = "bench-token-of-this-run-only";
@@ -34,6 +38,8 @@ const TOKEN: &str = "bench-token-of-this-run-only";
 const PLATFORMS: [&str; 3] = ["meta", "ga4", "webhook"];
 /// The postback of every sale. It is data: no source names a network.
 const POSTBACK: &str = include_str!("../../bench/server/postback.txt");
+/// How many visitors a site's sales come from.
+const VISITS: u64 = 500;
 /// How long everything may take.
 const PATIENCE: Duration = Duration::from_secs(1800);
 
@@ -223,9 +229,11 @@ async fn fill(folder: &Path, sites: &[String], each: u64) -> Result<()> {
     for site_id in sites {
         let site = store.site(site_id).await?.context("no such site")?;
         let settings = SiteSettings::of(&site)?;
+        let clicks = visit(&store, site_id, &settings).await?;
         let mut writes = JoinSet::new();
         for number in 0..each {
-            let postback = sale(&groups, &settings, &vault, number)?;
+            let click = clicks.get(usize::try_from(number)? % clicks.len()).context("no clicks")?;
+            let postback = sale(&groups, &settings, &vault, number, click)?;
             let (store, site_id) = (Arc::clone(&store), site_id.clone());
             writes.spawn(async move { store.receive_postback(&site_id, postback).await.map(drop) });
         }
@@ -237,11 +245,42 @@ async fn fill(folder: &Path, sites: &[String], each: u64) -> Result<()> {
     Ok(())
 }
 
-fn sale(groups: &Groups, settings: &SiteSettings, vault: &Vault, number: u64) -> Result<ReceivedPostback> {
+/// Some visitors of a site, whose clicks the sales come from; answers the click ids.
+async fn visit(store: &Sqlite, site_id: &str, settings: &SiteSettings) -> Result<Vec<String>> {
+    let table = tagwerk_server::groups::clicks().map_err(|problem| anyhow!(problem))?;
+    let received_at = tagwerk_server::app::now();
+    let mut clicks = Vec::new();
+    for number in 0..VISITS {
+        let happened = story::events(story::Moment { number, at: received_at - 60_000 }).context("no ids")?;
+        clicks.extend(happened.iter().filter_map(|event| event.click_id.as_ref()).map(|id| id.as_str().to_owned()));
+        let own_hosts = settings.own_hosts();
+        let rules = visit::Rules { clicks: &table, own_hosts: &own_hosts, attribution: &settings.attribution };
+        let request = visit::Request { user_agent: "Mozilla/5.0 (Windows NT 10.0)".into(), country: None };
+        let events = happened.into_iter().map(|event| ReceivedEvent {
+            id: row_id_at(received_at),
+            received_at,
+            ip: Some("192.0.2.0".into()),
+            user_agent: Some(request.user_agent.clone()),
+            visit: visit::of(row_id_at(received_at), &event, rules, &request),
+            event,
+        });
+        store.receive_events(site_id, events.collect()).await?;
+    }
+    Ok(clicks)
+}
+
+fn sale(
+    groups: &Groups,
+    settings: &SiteSettings,
+    vault: &Vault,
+    number: u64,
+    click_id: &str,
+) -> Result<ReceivedPostback> {
     let mut line = String::new();
     for (index, piece) in POSTBACK.trim_end().split(['{', '}']).enumerate() {
         line.push_str(&match (index % 2, piece) {
             (0, piece) => piece.to_owned(),
+            (_, "click_id") => click_id.to_owned(),
             (_, "transaction" | "order") => format!("B{number}"),
             (_, "transaction_type") => "payment".into(),
             (_, "order_type") => "initial_sale".into(),

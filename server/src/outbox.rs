@@ -5,7 +5,7 @@
 //! between, is sent again when the lease has run out.
 
 use crate::app::App;
-use crate::platforms::{self, Parcel};
+use crate::platforms::{self, Fate, Parcel};
 use crate::settings::SiteSettings;
 use crate::store::{Claimed, Due, Millis, Pace, Settling, StoreError};
 use crate::vault::random;
@@ -37,6 +37,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 const ROUNDS: usize = 4;
 /// The shortest first wait after a failure, in milliseconds, whatever the configuration says.
 const SHORTEST_WAIT: Millis = 100;
+/// Of a platform that takes so few at once, several waves of requests are kept in one write.
+const SMALL_BATCH: usize = 100;
+/// How many waves.
+const WAVES: usize = 8;
+/// How many deliveries are looked at beyond what may be sent: some may be unfit to be told.
+const UNFIT: usize = 64;
 /// How many deliveries expire in one write.
 const EXPIRE: usize = 1000;
 
@@ -139,14 +145,16 @@ async fn once(app: &App, claimed: &Claimed, lease: &str, is_last: bool) -> Resul
     };
     let limits = platform.about().limits;
     let most = limits.batch.max(1).saturating_mul(limits.parallel.max(1));
-    let wanted = claimed.room.map_or(most, |room| usize::try_from(room).unwrap_or(most).clamp(1, most));
-    let due = app.store.due(site_id, name, now, wanted).await?;
+    // While it recovers, few are sent; what cannot be told to the platform at all takes up no room.
+    let room = claimed.room.map_or(usize::MAX, |room| usize::try_from(room).unwrap_or(most).max(1));
+    let wanted = if limits.batch > SMALL_BATCH { most } else { most.saturating_mul(WAVES) };
+    let due = app.store.due(site_id, name, now, wanted.min(room.saturating_add(UNFIT))).await?;
     if due.is_empty() {
         app.store.settle(site_id, name, release(standing)).await?;
         return Ok(None);
     }
     let began = Instant::now();
-    let (attempts, requests) = send(app, &sender, &site, site_id, due).await;
+    let (attempts, requests) = send(app, &sender, &site, site_id, due, room).await;
     let rules = Rules {
         now: app.now(),
         chance: chance(),
@@ -193,6 +201,7 @@ async fn send(
     site: &SiteSettings,
     site_id: &str,
     due: Vec<Due>,
+    room: usize,
 ) -> (Vec<Attempt>, usize) {
     let mut attempts: Vec<Attempt> = Vec::with_capacity(due.len());
     let mut parcels: Vec<(Due, Parcel)> = Vec::new();
@@ -211,19 +220,34 @@ async fn send(
             },
         }
     }
+    // The others wait as they are.
+    parcels.truncate(room);
     let limits = sender.platform.about().limits;
     // Longer than one request may take, shorter than the lease.
     let until = Instant::now() + Duration::from_secs(app.config.outbox.lease_seconds) / 2;
     let batches = parcels.chunks(limits.batch.max(1));
     let requests = batches.len() + receipts.len();
-    let sent = futures_util::future::join_all(batches.map(async |batch| {
-        let parcels: Vec<&Parcel> = batch.iter().map(|(_, parcel)| parcel).collect();
-        sender.send(&parcels, until).await
-    }));
-    let enquired = futures_util::future::join_all(
-        receipts.iter().map(|due| async { sender.enquire(due.delivery.receipt.as_deref().unwrap_or_default()).await }),
-    );
-    let (sent, enquired) = tokio::join!(sent, enquired);
+    let (mut sent, mut enquired): (Vec<Vec<Sent>>, Vec<Sent>) = (Vec::new(), Vec::new());
+    let batches: Vec<&[(Due, Parcel)]> = batches.collect();
+    for wave in batches.chunks(limits.parallel.max(1)) {
+        // Who is down is not asked again in the same round.
+        let is_down = sent.iter().flatten().any(|(fate, _)| matches!(fate, Fate::Down(..) | Fate::Stop(_)));
+        if is_down {
+            let later = Fate::Later(Some(Duration::ZERO), "the platform takes nothing at this time".into());
+            sent.extend(wave.iter().map(|batch| batch.iter().map(|_| (later.clone(), None)).collect()));
+            continue;
+        }
+        let wave = wave.iter().map(async |batch| {
+            let parcels: Vec<&Parcel> = batch.iter().map(|(_, parcel)| parcel).collect();
+            sender.send(&parcels, until).await
+        });
+        sent.extend(futures_util::future::join_all(wave).await);
+    }
+    for wave in receipts.chunks(limits.parallel.max(1)) {
+        let wave =
+            wave.iter().map(async |due| sender.enquire(due.delivery.receipt.as_deref().unwrap_or_default()).await);
+        enquired.extend(futures_util::future::join_all(wave).await);
+    }
     let sent = sent.into_iter().flatten();
     attempts.extend(parcels.iter().zip(sent).map(|((due, _), sent)| attempt(app, due, sent)));
     attempts.extend(receipts.iter().zip(enquired).map(|(due, sent)| attempt(app, due, sent)));
@@ -235,7 +259,7 @@ fn untried(due: &Due, reason: String) -> Attempt {
         id: due.delivery.id.clone(),
         attempts: due.delivery.attempts,
         receipt: None,
-        fate: platforms::Fate::Refused(reason),
+        fate: Fate::Refused(reason),
         tried: false,
         status: None,
         answer: None,
