@@ -35,7 +35,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
 /// How many times an outlet is served before others have their turn.
 const ROUNDS: usize = 4;
-/// The shortest first wait after a failure, in milliseconds, whatever the configuration says.
+/// The shortest wait after a failure, give or take half, in milliseconds, whatever the configuration says.
 const SHORTEST_WAIT: Millis = 100;
 /// Of a platform that takes so few at once, several waves of requests are kept in one write.
 const SMALL_BATCH: usize = 100;
@@ -160,7 +160,7 @@ async fn once(app: &App, claimed: &Claimed, lease: &str, is_last: bool) -> Resul
         chance: chance(),
         backoff: Backoff {
             first: millis(app.config.outbox.first_retry_seconds).max(SHORTEST_WAIT),
-            longest: millis(app.config.outbox.longest_retry_seconds),
+            longest: millis(app.config.outbox.longest_retry_seconds).max(SHORTEST_WAIT),
         },
         most: u32::try_from(most).unwrap_or(u32::MAX),
         gives_up: platform.about().several,

@@ -60,9 +60,10 @@ fn metrics() -> PrometheusHandle {
 }
 
 impl Home {
-    /// A server that tries again at once what failed, and may send to loopback.
+    /// A server that tries again as soon as any may what failed, and may send to loopback.
     pub(crate) async fn start() -> Self {
-        Self::start_with("allow_private_targets = true\n[outbox]\nfirst_retry_seconds = 0").await
+        Self::start_with("allow_private_targets = true\n[outbox]\nfirst_retry_seconds = 0\nlongest_retry_seconds = 0")
+            .await
     }
 
     /// A server with this configuration on top of the defaults. Nothing is sent before [`Self::send`].
