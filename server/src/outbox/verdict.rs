@@ -75,7 +75,11 @@ pub fn settle(claimed: &Claimed, attempts: Vec<Attempt>, rules: Rules) -> (Vec<S
     } else if fruitless {
         pace.room = Some(1);
         pace.not_before = now.saturating_add(backoff.wait(failures, chance));
-        pace.reason = Some("nothing was taken".into());
+        let said = attempts.iter().find_map(|attempt| match &attempt.fate {
+            Fate::Later(_, reason) | Fate::Refused(reason) if attempt.tried => Some(reason.clone()),
+            _ => None,
+        });
+        pace.reason = said;
     } else if success {
         pace.room = claimed.room.map(|room| room.saturating_mul(2)).filter(|room| *room < rules.most);
     }
