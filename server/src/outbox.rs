@@ -37,6 +37,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const ROUNDS: usize = 4;
 /// The shortest wait after a failure, give or take half, in milliseconds, whatever the configuration says.
 const SHORTEST_WAIT: Millis = 100;
+/// How many deliveries of an outlet are in memory at once, with all that is known of each.
+const AT_ONCE: usize = 1000;
 /// Of a platform that takes so few at once, several waves of requests are kept in one write.
 const SMALL_BATCH: usize = 100;
 /// How many waves.
@@ -144,7 +146,7 @@ async fn once(app: &App, claimed: &Claimed, lease: &str, is_last: bool) -> Resul
         }
     };
     let limits = platform.about().limits;
-    let most = limits.batch.max(1).saturating_mul(limits.parallel.max(1));
+    let most = limits.batch.max(1).saturating_mul(limits.parallel.max(1)).min(AT_ONCE);
     // While it recovers, few are sent; what cannot be told to the platform at all takes up no room.
     let room = claimed.room.map_or(usize::MAX, |room| usize::try_from(room).unwrap_or(most).max(1));
     let wanted = if limits.batch > SMALL_BATCH { most } else { most.saturating_mul(WAVES) };
