@@ -156,7 +156,7 @@ async fn once(app: &App, claimed: &Claimed, lease: &str, is_last: bool) -> Resul
         return Ok(None);
     }
     let began = Instant::now();
-    let (attempts, requests) = send(app, &sender, &site, site_id, due, room).await;
+    let (attempts, requests) = send(app, &sender, &site, due, room).await;
     let rules = Rules {
         now: app.now(),
         chance: chance(),
@@ -201,7 +201,6 @@ async fn send(
     app: &App,
     sender: &Sender<'_>,
     site: &SiteSettings,
-    site_id: &str,
     due: Vec<Due>,
     room: usize,
 ) -> (Vec<Attempt>, usize) {
@@ -213,7 +212,7 @@ async fn send(
             receipts.push(due);
             continue;
         }
-        let person = person::of(app, site, site_id, sender, &due);
+        let person = person::of(app, sender, &due);
         match packing::pack(&due, site, person) {
             None => attempts.push(untried(&due, "the conversion is no longer in the books".into())),
             Some(parcel) => match sender.accepts(&parcel) {

@@ -5,13 +5,12 @@ use super::sender::Sender;
 use crate::app::App;
 use crate::platforms::Person;
 use crate::reading::RawRequest;
-use crate::settings::SiteSettings;
 use crate::store::Due;
 use tagwerk_protocol::form;
 use tagwerk_protocol::group::PersonFields;
 
 /// The buyer of a delivery's conversion; `None` where the site does not send such data to this platform, or nobody told.
-pub fn of(app: &App, _site: &SiteSettings, _site_id: &str, sender: &Sender<'_>, due: &Due) -> Option<Person> {
+pub fn of(app: &App, sender: &Sender<'_>, due: &Due) -> Option<Person> {
     if !sender.account.at(0, None).is_on("hashed_personal_data") {
         return None;
     }
