@@ -2,14 +2,25 @@
 
 mod addresses;
 mod came_from;
+mod connect;
+mod costs;
 mod deliveries;
+mod erase;
+mod export;
+mod head;
 mod incoming;
+mod log;
 pub(crate) mod page;
+mod people;
 mod platform;
 mod platform_change;
 mod platform_form;
 mod platforms;
+mod reports;
 mod setup;
+mod site_settings;
+mod story;
+mod today;
 mod when;
 mod worklist;
 
@@ -18,13 +29,14 @@ use crate::http::error::Error;
 use crate::http::session::{SameOrigin, SignedIn};
 use crate::reading::RawRequest;
 use crate::settings::SiteSettings;
-use crate::store::{ClickRow, ConversionRow, Listing, Page, Place, PostbackRow, Site, StoreError, Visit};
+use crate::store::{ClickRow, ConversionRow, Listing, Page, Place, PostbackRow, StoreError, Visit};
 use askama::Template;
 use axum::Router;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use head::{Head, Tab, find, no_site};
 use incoming::{ClickEntry, ConversionEntry, Part, PostbackEntry, VisitEntry};
 use page::PageAssets;
 use platforms::Trouble;
@@ -61,20 +73,17 @@ pub fn routes() -> Router<SharedApp> {
         .route("/sites/{site_id}/deliveries/{delivery_id}", get(deliveries::one))
         .route("/sites/{site_id}/deliveries/{delivery_id}/replay", post(deliveries::again))
         .route("/sites/{site_id}/{list}", get(older))
+        .merge(today::routes())
+        .merge(reports::routes())
+        .merge(costs::routes())
+        .merge(story::routes())
+        .merge(log::routes())
+        .merge(connect::routes())
+        .merge(site_settings::routes())
+        .merge(export::routes())
+        .merge(erase::routes())
+        .merge(people::routes())
         .merge(page::routes())
-}
-
-/// A site in the list of sites.
-struct SiteLink {
-    site_id: String,
-    name: String,
-}
-
-/// What stands at the top of every page of a site.
-struct Head {
-    site_id: String,
-    name: String,
-    sites: Vec<SiteLink>,
 }
 
 /// The newest of each kind.
@@ -156,7 +165,7 @@ async fn site(
     Path(site_id): Path<String>,
     Query(query): Query<SiteQuery>,
 ) -> Result<Response, Error> {
-    let Some((site, head)) = find(&app, &site_id).await? else { return Ok(no_site()) };
+    let Some((site, head)) = find(&app, &site_id, Tab::Today).await? else { return Ok(no_site()) };
     let settings = SiteSettings::of(&site)?;
     let newest = || Page::first(ENTRIES);
     let store = &app.store;
@@ -205,7 +214,7 @@ async fn older(
     Path((site_id, list)): Path<(String, String)>,
     Query(query): Query<OlderQuery>,
 ) -> Result<Response, Error> {
-    let Some((_, head)) = find(&app, &site_id).await? else { return Ok(no_site()) };
+    let Some((_, head)) = find(&app, &site_id, Tab::Today).await? else { return Ok(no_site()) };
     let after = query.after.filter(|cursor| Place::parse(cursor).is_ok());
     let part = Page { after, ..Page::first(ENTRIES) };
     let store = &app.store;
@@ -245,35 +254,6 @@ async fn choose_value(
     };
     app.patch_settings(&site_id, json!({ "purchase_value": rule.as_str() })).await?;
     Ok(page::guarded(Redirect::to(&format!("/sites/{site_id}?saved=value#value")).into_response()))
-}
-
-/// The site and what stands at the top of its pages.
-async fn find(app: &SharedApp, site_id: &str) -> Result<Option<(Site, Head)>, Error> {
-    let sites = app.store.sites().await?;
-    let link = |site: &Site| SiteLink { site_id: site.site_id.clone(), name: name(site) };
-    let links = sites.iter().map(link).collect();
-    let found = sites.into_iter().find(|site| site.site_id == site_id);
-    Ok(found.map(|site| {
-        let head = Head { site_id: site.site_id.clone(), name: name(&site), sites: links };
-        (site, head)
-    }))
-}
-
-/// A site's name; its id where it has none.
-fn name(site: &Site) -> String {
-    SiteSettings::of(site)
-        .ok()
-        .map(|settings| settings.name)
-        .filter(|name| !name.trim().is_empty())
-        .unwrap_or_else(|| site.site_id.clone())
-}
-
-fn no_site() -> Response {
-    page::refuse(
-        StatusCode::NOT_FOUND,
-        "There is no such site",
-        "It may have had another id. The dashboard lists all sites.",
-    )
 }
 
 /// Conversions with the visits and clicks that they are credited to.

@@ -1,9 +1,10 @@
 //! What was sent to the ad platforms, and what they answered.
 
+use super::head::{Head, Tab, find, no_site};
 use super::incoming::{ConversionEntry, Part};
 use super::platforms::{Done, Notice, When, title};
 use super::when::Moment;
-use super::{Head, find, no_site, page, with_their_ads};
+use super::{page, with_their_ads};
 use crate::app::SharedApp;
 use crate::http::error::Error;
 use crate::http::session::{SameOrigin, SignedIn};
@@ -198,7 +199,7 @@ pub(super) async fn show(
     Path(site_id): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
-    let Some((site, head)) = find(&app, &site_id).await? else { return Ok(no_site()) };
+    let Some((site, head)) = find(&app, &site_id, Tab::Platforms).await? else { return Ok(no_site()) };
     let settings = SiteSettings::of(&site)?;
     let filters = [
         (Field::State, asked.state.trim()),
@@ -268,7 +269,7 @@ pub(super) async fn one(
     Path((site_id, id)): Path<(String, String)>,
     Query(done): Query<Done>,
 ) -> Result<Response, Error> {
-    let Some((site, head)) = find(&app, &site_id).await? else { return Ok(no_site()) };
+    let Some((site, head)) = find(&app, &site_id, Tab::Platforms).await? else { return Ok(no_site()) };
     let Some((row, sealed)) = app.store.delivery(&site_id, &id).await? else { return Ok(no_delivery()) };
     let settings = SiteSettings::of(&site)?;
     let is_on =

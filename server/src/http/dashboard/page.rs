@@ -37,6 +37,34 @@ impl File {
     }
 }
 
+/// The style sheet: what all pages share, then what single pages have of their own.
+const CSS: &str = concat!(
+    include_str!("../../../assets/base.css"),
+    include_str!("../../../assets/today.css"),
+    include_str!("../../../assets/reports.css"),
+    include_str!("../../../assets/costs.css"),
+    include_str!("../../../assets/story.css"),
+    include_str!("../../../assets/log.css"),
+    include_str!("../../../assets/connect.css"),
+    include_str!("../../../assets/settings.css"),
+    include_str!("../../../assets/people.css"),
+);
+
+/// The script: each part in a block of its own, so that their names do not meet.
+const JS: &str = concat!(
+    "{\n",
+    include_str!("../../../assets/base.js"),
+    "}\n{\n",
+    include_str!("../../../assets/chart.js"),
+    "}\n{\n",
+    include_str!("../../../assets/live.js"),
+    "}\n{\n",
+    include_str!("../../../assets/reports.js"),
+    "}\n{\n",
+    include_str!("../../../assets/connect.js"),
+    "}\n",
+);
+
 struct Files {
     css: File,
     js: File,
@@ -45,9 +73,8 @@ struct Files {
 }
 
 static FILES: LazyLock<Files> = LazyLock::new(|| {
-    let css = File::new("dashboard", "css", "text/css; charset=utf-8", include_bytes!("../../../assets/dashboard.css"));
-    let js =
-        File::new("dashboard", "js", "text/javascript; charset=utf-8", include_bytes!("../../../assets/dashboard.js"));
+    let css = File::new("dashboard", "css", "text/css; charset=utf-8", CSS.as_bytes());
+    let js = File::new("dashboard", "js", "text/javascript; charset=utf-8", JS.as_bytes());
     let icon = File::new("icon", "svg", "image/svg+xml", include_bytes!("../../../assets/icon.svg"));
     let url = |file: &File| format!("/dashboard/{}", file.name);
     let urls = PageAssets { css: url(&css), js: url(&js), icon: url(&icon) };

@@ -1,6 +1,7 @@
 //! One platform of a site: its set-up, what a test event came to, and what was sent to it of late.
 
 use super::deliveries::{DeliveryEntry, ExchangeShown};
+use super::head::Tab;
 use super::incoming::Part;
 use super::platform_change;
 use super::platform_form::{self, Input, Problems, SetUpForm};
@@ -141,7 +142,7 @@ struct Shown {
 }
 
 async fn found(app: &SharedApp, site_id: &str, name: &str) -> Result<Result<Found, Response>, Error> {
-    let Some((site, head)) = find(app, site_id).await? else { return Ok(Err(no_site())) };
+    let Some((site, head)) = find(app, site_id, Tab::Platforms).await? else { return Ok(Err(no_site())) };
     let Some(platform) = platforms::find(name) else {
         let sentence = "It may be spelled differently. The page of the platforms lists all that there are.";
         return Ok(Err(page::refuse(StatusCode::NOT_FOUND, "There is no such platform", sentence)));

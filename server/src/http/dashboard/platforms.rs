@@ -1,7 +1,8 @@
 //! The ad platforms of a site: how it stands with each, why, and what can be done about it.
 
+use super::head::{Head, Tab, find, no_site};
+use super::page;
 use super::when::{Moment, apart};
-use super::{Head, find, no_site, page};
 use crate::app::{App, SharedApp};
 use crate::http::error::Error;
 use crate::http::session::{SameOrigin, SignedIn};
@@ -264,7 +265,7 @@ pub(super) async fn show(
     Path(site_id): Path<String>,
     Query(done): Query<Done>,
 ) -> Result<Response, Error> {
-    let Some((site, head)) = find(&app, &site_id).await? else { return Ok(no_site()) };
+    let Some((site, head)) = find(&app, &site_id, Tab::Platforms).await? else { return Ok(no_site()) };
     let settings = SiteSettings::of(&site)?;
     let entries = entries(&app, &site, &settings).await?;
     let (used, unused) = entries.into_iter().partition(|entry| entry.used);

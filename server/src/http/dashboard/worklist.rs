@@ -1,9 +1,10 @@
 //! The worklist: postbacks that were refused and sales that nobody is credited with, why, and the forms that put them right.
 
 use super::came_from::Pair;
+use super::head::{Head, Tab, find, no_site};
 use super::incoming::{self, ConversionEntry, Part, PostbackEntry};
 use super::when::Moment;
-use super::{Head, find, no_site, opened, page, with_their_ads};
+use super::{opened, page, with_their_ads};
 use crate::app::SharedApp;
 use crate::fix::{self, Changes, FixError};
 use crate::http::error::Error;
@@ -77,7 +78,7 @@ pub(super) async fn show(
     Path(site_id): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
-    let Some((_, head)) = find(&app, &site_id).await? else { return Ok(no_site()) };
+    let Some((_, head)) = find(&app, &site_id, Tab::Worklist).await? else { return Ok(no_site()) };
     let store = &app.store;
     let part = |after: Option<String>, state: &str| Page {
         after: after.filter(|cursor| Place::parse(cursor).is_ok()),

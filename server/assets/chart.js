@@ -1,0 +1,1 @@
+// Charts: draws what stands in a table as lines.

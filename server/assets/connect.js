@@ -1,0 +1,1 @@
+// Connect: waits for the first real postback.

@@ -1,0 +1,1 @@
+// Today: shows what arrives as it arrives.

@@ -1,0 +1,1 @@
+// Reports: what forms cannot do by themselves.
