@@ -10,6 +10,7 @@ use tagwerk_protocol::conversion::{Conversion, TransactionType};
 use tagwerk_protocol::event::{Event, MAX_COOKIES};
 
 mod conversion_row;
+pub mod facts;
 mod jobs;
 mod links;
 mod list;
