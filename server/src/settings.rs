@@ -5,6 +5,7 @@
 
 use crate::store::{Site, StoreError};
 use crate::vault::VaultError;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -32,8 +33,13 @@ pub enum SettingsError {
     Vault(#[from] VaultError),
 }
 
+/// The zone of a site that names none.
+const UTC: &str = "UTC";
+/// The currency of costs where nobody says another one.
+const EUR: &str = "EUR";
+
 /// A site's settings, with defaults for what was never set.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SiteSettings {
     /// What people call the site.
@@ -42,6 +48,10 @@ pub struct SiteSettings {
     pub origins: Vec<String>,
     /// The currency that reports are shown in.
     pub reporting_currency: Option<String>,
+    /// The zone that days and hours of reports and costs are told in: an IANA name like `Europe/Berlin`.
+    pub time_zone: String,
+    /// What a visit cost, as its landing page's address says.
+    pub cost: CostSettings,
     /// Which amount counts as the value of a purchase.
     pub purchase_value: ValueRule,
     /// What happens to somebody else's sub-id in a link.
@@ -64,6 +74,39 @@ pub struct SiteSettings {
     pub types: Vec<TypeSettings>,
     /// By ad platform; the fields are those that its file declares (`crate::platforms`).
     pub platforms: BTreeMap<String, Map<String, Value>>,
+}
+
+impl Default for SiteSettings {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            origins: Vec::new(),
+            reporting_currency: None,
+            time_zone: UTC.to_owned(),
+            cost: CostSettings::default(),
+            purchase_value: ValueRule::default(),
+            existing_subid: ExistingSubid::default(),
+            consent: ConsentSettings::default(),
+            privacy: Privacy::default(),
+            attribution: Attribution::default(),
+            autoscan: Autoscan::default(),
+            pixels: Vec::new(),
+            pixel_ids: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            types: Vec::new(),
+            platforms: BTreeMap::new(),
+        }
+    }
+}
+
+/// See [`SiteSettings::cost`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CostSettings {
+    /// The parameter of a landing page's address that tells what the visit cost; none means that no address tells it.
+    pub param: Option<String>,
+    /// Its currency; none means the one of reports, and euros where there is none either.
+    pub currency: Option<String>,
 }
 
 /// See [`SiteSettings::existing_subid`].
@@ -236,6 +279,16 @@ impl SiteSettings {
             }
         }
         hosts
+    }
+
+    /// The zone of the site's days; UTC where what is stored is no zone any more.
+    pub fn zone(&self) -> TimeZone {
+        TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC)
+    }
+
+    /// The currency of costs where nobody says another one: that of the cost parameter, else that of reports, else euros.
+    pub fn cost_currency(&self) -> &str {
+        self.cost.currency.as_deref().or(self.reporting_currency.as_deref()).unwrap_or(EUR)
     }
 
     /// Whether a platform is switched on.

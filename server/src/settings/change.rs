@@ -6,6 +6,7 @@ use super::{
 };
 use crate::groups::Groups;
 use crate::vault::Vault;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use std::ops::RangeInclusive;
 use tagwerk_protocol::group::api::Api;
@@ -24,6 +25,8 @@ pub struct Tables<'a> {
 
 /// How long a touch may count, in days.
 const TOUCH_DAYS: RangeInclusive<u16> = 1..=730;
+/// How long the name of the cost parameter may be.
+const COST_PARAM_BYTES: usize = 64;
 /// How many days back a network's API may be asked each day.
 const RECONCILE_DAYS: RangeInclusive<u16> = 1..=180;
 
@@ -54,7 +57,7 @@ pub fn patch(
 /// What is a table must be written as one: a list in its place would be read by position, and its secrets not be seen.
 fn refuse_lists_for_tables(change: &Value) -> Result<(), String> {
     let is_table = |value: &Value| value.is_object() || value.is_null();
-    for key in ["consent", "privacy", "attribution", "autoscan", "pixel_ids", "groups", "platforms"] {
+    for key in ["cost", "consent", "privacy", "attribution", "autoscan", "pixel_ids", "groups", "platforms"] {
         let Some(value) = change.get(key) else { continue };
         if !is_table(value) {
             return Err(format!("{key}: must be an object"));
@@ -77,7 +80,7 @@ fn refuse_unknown_keys_to_be_removed(change: &Value) -> Result<(), String> {
     let known = serde_json::to_value(SiteSettings::default()).unwrap_or_default();
     let of_group = serde_json::to_value(GroupSettings::default()).unwrap_or_default();
     refuse_unknown_nulls("", change, &known)?;
-    for key in ["consent", "privacy", "attribution", "autoscan"] {
+    for key in ["cost", "consent", "privacy", "attribution", "autoscan"] {
         let of = |value: &Value| value.get(key).cloned().unwrap_or_default();
         refuse_unknown_nulls(&format!("{key}."), &of(change), &of(&known))?;
     }
@@ -149,6 +152,13 @@ fn check(settings: &SiteSettings, Tables { groups, pixels }: Tables<'_>) -> Resu
         }
     }
     check_currency("reporting_currency", settings.reporting_currency.as_deref())?;
+    // A zone is found by any spelling; kept is only the one that the programs of others know, too.
+    let is_zone = |zone: TimeZone| zone.iana_name() == Some(settings.time_zone.as_str());
+    if !TimeZone::get(&settings.time_zone).is_ok_and(is_zone) {
+        let zone = &settings.time_zone;
+        return Err(format!("time_zone: \"{zone}\" must be the name of a time zone, like Europe/Berlin or UTC"));
+    }
+    check_cost(settings)?;
     if settings.privacy.keep_days == 0 {
         return Err("privacy.keep_days: must be at least 1".into());
     }
@@ -234,6 +244,28 @@ fn check_api(name: &str, api: Option<&Api>, settings: &GroupSettings) -> Result<
     if settings.reconcile_days.is_some_and(|days| !RECONCILE_DAYS.contains(&days)) {
         let (first, last) = (RECONCILE_DAYS.start(), RECONCILE_DAYS.end());
         return Err(format!("groups.{name}.reconcile_days: must be a number from {first} to {last}"));
+    }
+    Ok(())
+}
+
+/// What tells a visit's cost must be a parameter that tells nothing else.
+fn check_cost(settings: &SiteSettings) -> Result<(), String> {
+    check_currency("cost.currency", settings.cost.currency.as_deref())?;
+    let Some(param) = settings.cost.param.as_deref() else { return Ok(()) };
+    let is_name = !param.is_empty()
+        && param.len() <= COST_PARAM_BYTES
+        && param.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+    if !is_name {
+        return Err(format!(
+            "cost.param: \"{param}\" must be the name of a parameter, like cost: up to {COST_PARAM_BYTES} letters, digits, \
+             \"_\", \"-\" and \".\""
+        ));
+    }
+    let is_click_id = |known: &String| known.eq_ignore_ascii_case(param);
+    if param.to_ascii_lowercase().starts_with("utm_") || crate::groups::clicks()?.params().iter().any(is_click_id) {
+        return Err(format!(
+            "cost.param: \"{param}\" says where a visit came from; use a parameter of its own, like cost"
+        ));
     }
     Ok(())
 }

@@ -17,6 +17,8 @@ async fn every_key_stands_there_with_its_default() {
             "name": "Test",
             "origins": [],
             "reporting_currency": null,
+            "time_zone": "UTC",
+            "cost": {"param": null, "currency": null},
             "purchase_value": "brutto_minus_netto",
             "existing_subid": "keep",
             "consent": {"mode": "none", "gpc": false, "decorate_without": false},
@@ -37,6 +39,8 @@ async fn a_change_is_merged_and_stays() {
     let server = Server::start().await;
     let change = json!({
         "reporting_currency": "EUR",
+        "time_zone": "Europe/Berlin",
+        "cost": {"param": "cost", "currency": "usd"},
         "consent": {"mode": "required"},
         "groups": {"digistore24": {"hosts": ["127.0.0.1"], "currency": "USD"}},
         "types": [{"name": "Upsell", "repeat": "edit", "from": {"order_type": ["upsell"]}}],
@@ -44,13 +48,15 @@ async fn a_change_is_merged_and_stays() {
     });
     assert_eq!(server.patch_settings(change).await.status(), 200);
     assert_eq!(
-        server.patch_settings(json!({"consent": {"gpc": true}, "reporting_currency": null})).await.status(),
+        server.patch_settings(json!({"consent": {"gpc": true}, "reporting_currency": null, "cost": {"currency": null}})).await.status(),
         200
     );
     let server = server.restarted();
     let found = settings(&server).await;
     assert_eq!(found["consent"], json!({"mode": "required", "gpc": true, "decorate_without": false}));
     assert_eq!(found["reporting_currency"], Value::Null);
+    assert_eq!(found["time_zone"], "Europe/Berlin");
+    assert_eq!(found["cost"], json!({"param": "cost", "currency": null}));
     assert_eq!(found["groups"]["digistore24"]["hosts"], json!(["127.0.0.1"]));
     assert_eq!(found["types"][0]["name"], "Upsell");
     assert_eq!(found["platforms"]["google"]["enabled"], true);
@@ -66,6 +72,20 @@ async fn what_cannot_be_is_refused_by_name_and_changes_nothing() {
         (json!({"origins": ["shop.example"]}), "origins"),
         (json!({"origins": ["https://shop.example/x"]}), "origins"),
         (json!({"reporting_currency": "EURO"}), "reporting_currency"),
+        (json!({"time_zone": "Berlin"}), "Europe/Berlin"),
+        (json!({"time_zone": ""}), "Europe/Berlin"),
+        (json!({"time_zone": "europe/berlin"}), "Europe/Berlin"),
+        (json!({"time_zone": "../etc/passwd"}), "time_zone"),
+        (json!({"time_zone": 2}), "time_zone"),
+        (json!({"cost": ["cost"]}), "cost"),
+        (json!({"cost": {"parameter": "cost"}}), "parameter"),
+        (json!({"cost": {"parameter": null}}), "cost.parameter"),
+        (json!({"cost": {"param": ""}}), "cost.param"),
+        (json!({"cost": {"param": "a&b"}}), "cost.param"),
+        (json!({"cost": {"param": "UTM_cost"}}), "cost.param"),
+        (json!({"cost": {"param": "GCLID"}}), "cost.param"),
+        (json!({"cost": {"param": "c".repeat(65)}}), "cost.param"),
+        (json!({"cost": {"currency": "euro"}}), "cost.currency"),
         (json!({"groups": {"nobody": {}}}), "nobody"),
         (json!({"groups": {"digistore24": {"hosts": ["a.example,b.example"]}}}), "hosts"),
         (json!({"groups": {"digistore24": {"senders": ["here"]}}}), "senders"),

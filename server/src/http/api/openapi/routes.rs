@@ -159,6 +159,8 @@ fn settings() -> Value {
         "name",
         "origins",
         "reporting_currency",
+        "time_zone",
+        "cost",
         "purchase_value",
         "existing_subid",
         "consent",
