@@ -1,4 +1,5 @@
-// Builds what visitors download (shim, glue, WebAssembly) and the inspection module into dist/, and the server that carries them.
+// Builds what visitors download (shim, glue, WebAssembly), the inspection module and the dashboard's chart library into dist/, and the
+// server that carries them.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,6 +30,19 @@ const INSPECT = {
     return [script, wasm];
   },
 };
+// The chart library of the dashboard, with its licence in it, which it asks to be kept.
+const CHART = {
+  stamp: '.chart-inputs',
+  inputs: ['package-lock.json', 'scripts/build.mjs'],
+  outputs: ['uplot.js', 'uplot.css'],
+  async build() {
+    const from = (name) => readFileSync(join(root, 'node_modules', 'uplot', name), 'utf8');
+    const licence = `/*!\nuPlot ${JSON.parse(from('package.json')).version}\n${from('LICENSE').trim()}\n*/\n`;
+    const contents = "import uPlot from 'uplot'; globalThis.uPlot = uPlot;";
+    const [script] = await minify([{ stdin: { contents, resolveDir: root }, format: 'iife' }]);
+    return [Buffer.concat([Buffer.from(licence), script]), Buffer.from(licence + from('dist/uPlot.min.css'))];
+  },
+};
 const SETTINGS = '"%TAGWERK_SETTINGS%"';
 // What rustc emits by default and every browser has had for years; wasm-opt refuses a feature it was not told of.
 const FEATURES = ['bulk-memory', 'bulk-memory-opt', 'reference-types', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', 'multivalue'];
@@ -54,7 +68,7 @@ export function serverStep({ release = false } = {}) {
 
 async function buildTag(say) {
   const said = [];
-  for (const { stamp, inputs, outputs, build } of [TAG, INSPECT]) {
+  for (const { stamp, inputs, outputs, build } of [TAG, INSPECT, CHART]) {
     const seen = fingerprint(inputs);
     const path = join(dist, stamp);
     if (existsSync(path) && readFileSync(path, 'utf8') === seen && outputs.every((name) => existsSync(join(dist, name)))) continue;
@@ -103,7 +117,7 @@ async function minify(entries) {
   const [{ build }, { minify: shrink }] = await Promise.all([import('esbuild'), import('@swc/core').then((module) => module.default)]);
   const common = { bundle: true, write: false, legalComments: 'none', charset: 'utf8', target: 'es2020', logLevel: 'warning', absWorkingDir: root };
   const results = await Promise.all(entries.map((entry) => build({ ...common, ...entry }))).catch(() => {
-    throw new Failed('the tag\'s JavaScript does not build; see above');
+    throw new Failed('the JavaScript does not build; see above');
   });
   // Of the minifiers in use, this one leaves the fewest bytes: some 110 fewer of the shim than the bundler's own.
   const options = { compress: { ecma: 2020, passes: 3 }, mangle: true, format: { comments: false } };

@@ -1,4 +1,5 @@
-//! Checks the built-in tracking groups against their schema and embeds them, and embeds the built tag.
+//! Checks the built-in tracking groups against their schema and embeds them, and embeds the built tag and the
+//! dashboard's chart library.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("..");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("groups.rs"), groups(&root.join("groups"))?)?;
-    fs::write(out.join("tag.rs"), tag(&root.join("dist"))?)?;
+    let dist = root.join("dist");
+    fs::write(out.join("tag.rs"), files(&dist, &TAG)?)?;
+    fs::write(out.join("chart.rs"), files(&dist, &CHART)?)?;
     Ok(())
 }
 
@@ -56,16 +59,21 @@ pub(crate) const IMPORTS: &str = include_str!({imports:?});
     ))
 }
 
-/// The built tag, or its absence: a checkout compiles without it, and `serve` says how to build it.
-fn tag(dist: &Path) -> Result<String, Box<dyn std::error::Error>> {
+/// The built tag: the constant and the file of each part.
+const TAG: [(&str, &str); 5] = [
+    ("SHIM", "tagwerk.js"),
+    ("GLUE", "tag.js"),
+    ("WASM", "tag.wasm"),
+    ("INSPECT", "inspect.js"),
+    ("INSPECT_WASM", "inspect.wasm"),
+];
+
+/// The dashboard's chart library, likewise.
+const CHART: [(&str, &str); 2] = [("JS", "uplot.js"), ("CSS", "uplot.css")];
+
+/// Built files, or their absence: a checkout compiles without them, `serve` says how to build the tag, and pages do without charts.
+fn files(dist: &Path, files: &[(&str, &str)]) -> Result<String, Box<dyn std::error::Error>> {
     let mut code = String::new();
-    let files = [
-        ("SHIM", "tagwerk.js"),
-        ("GLUE", "tag.js"),
-        ("WASM", "tag.wasm"),
-        ("INSPECT", "inspect.js"),
-        ("INSPECT_WASM", "inspect.wasm"),
-    ];
     for (name, file) in files {
         let file = dist.join(file);
         println!("cargo::rerun-if-changed={}", file.display());

@@ -14,6 +14,10 @@ use std::sync::LazyLock;
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+mod chart {
+    include!(concat!(env!("OUT_DIR"), "/chart.rs"));
+}
+
 /// The URLs of what a page loads; each changes with the content, so that it may be kept for ever.
 #[derive(Debug)]
 pub(crate) struct PageAssets {
@@ -23,6 +27,17 @@ pub(crate) struct PageAssets {
     pub(crate) js: String,
     /// The icon.
     pub(crate) icon: String,
+    /// The chart library, for pages with charts; `None` where the server was built without it.
+    pub(crate) chart: Option<ChartAssets>,
+}
+
+/// The URLs of the chart library.
+#[derive(Debug)]
+pub(crate) struct ChartAssets {
+    /// Its style sheet.
+    pub(crate) css: String,
+    /// Its script.
+    pub(crate) js: String,
 }
 
 struct File {
@@ -69,16 +84,26 @@ struct Files {
     css: File,
     js: File,
     icon: File,
+    chart: Option<(File, File)>,
     urls: PageAssets,
 }
 
 static FILES: LazyLock<Files> = LazyLock::new(|| {
-    let css = File::new("dashboard", "css", "text/css; charset=utf-8", CSS.as_bytes());
-    let js = File::new("dashboard", "js", "text/javascript; charset=utf-8", JS.as_bytes());
+    const STYLE: &str = "text/css; charset=utf-8";
+    const SCRIPT: &str = "text/javascript; charset=utf-8";
+    let css = File::new("dashboard", "css", STYLE, CSS.as_bytes());
+    let js = File::new("dashboard", "js", SCRIPT, JS.as_bytes());
     let icon = File::new("icon", "svg", "image/svg+xml", include_bytes!("../../../assets/icon.svg"));
+    let chart = chart::CSS.zip(chart::JS);
+    let chart = chart.map(|(css, js)| (File::new("chart", "css", STYLE, css), File::new("chart", "js", SCRIPT, js)));
     let url = |file: &File| format!("/dashboard/{}", file.name);
-    let urls = PageAssets { css: url(&css), js: url(&js), icon: url(&icon) };
-    Files { css, js, icon, urls }
+    let urls = PageAssets {
+        css: url(&css),
+        js: url(&js),
+        icon: url(&icon),
+        chart: chart.as_ref().map(|(css, js)| ChartAssets { css: url(css), js: url(js) }),
+    };
+    Files { css, js, icon, chart, urls }
 });
 
 /// The URLs of what a page loads.
@@ -92,8 +117,9 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 }
 
 async fn file(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let files = [&FILES.css, &FILES.js, &FILES.icon];
-    let Some(file) = files.into_iter().find(|file| file.name == name) else {
+    let chart = FILES.chart.iter().flat_map(|(css, js)| [css, js]);
+    let mut files = [&FILES.css, &FILES.js, &FILES.icon].into_iter().chain(chart);
+    let Some(file) = files.find(|file| file.name == name) else {
         return (StatusCode::NOT_FOUND, "there is no such file\n").into_response();
     };
     let etag = format!("\"{}\"", file.name);
