@@ -11,6 +11,7 @@ pub mod config;
 pub mod credit;
 pub mod csv;
 pub mod dedupe;
+pub mod disk;
 pub mod fix;
 pub mod groups;
 pub mod http;

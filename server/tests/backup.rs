@@ -13,6 +13,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::Arc;
+use tagwerk_server::store::Backups;
+use tagwerk_server::store::sqlite::Sqlite;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -172,6 +174,19 @@ async fn a_backup_is_two_files_that_nobody_else_may_read_and_says_how_to_restore
     // The site of a server that never ran is there, too.
     let list = restored(&home, &target).command().args(["site", "list"]).output().expect("the binary runs");
     assert!(text(&list.stdout).contains(&home.tracking_id));
+}
+
+#[tokio::test]
+async fn a_backup_is_noted_where_it_was_taken_from() {
+    let home = Home::new();
+    let (_folder, target) = place();
+    assert!(backup(&home, &target).status.success());
+    let database = home.data.path().join("tagwerk.db");
+    let store = Sqlite::open(&database, Default::default()).expect("it opens");
+    let last = store.last_backup().await.expect("read").expect("noted");
+    let sizes = names(&target).into_iter().map(|name| std::fs::metadata(target.join(name)).expect("there").len());
+    assert_eq!((last.bytes, Path::new(&last.folder)), (sizes.sum(), target.as_path()));
+    store.close().await;
 }
 
 #[tokio::test]

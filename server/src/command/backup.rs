@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tagwerk_server::app;
 use tagwerk_server::cli::Options;
 use tagwerk_server::config::Config;
-use tagwerk_server::store::sqlite;
+use tagwerk_server::store::{Backup, sqlite};
 use tagwerk_server::vault::Keys;
 
 /// Copies database and key into a new folder, and prints what is in it and how to put it back.
@@ -31,6 +31,7 @@ pub(crate) fn backup(folder: &Path, options: &Options) -> Result<()> {
         let _ = fs::remove_dir_all(&partial);
         return Err(error);
     }
+    note(&database, folder, begun);
     report(&config, folder, begun)
 }
 
@@ -71,6 +72,23 @@ fn sync(folder: &Path) -> Result<()> {
         synced.with_context(|| format!("{} cannot be written to disk", folder.display()))?;
     }
     Ok(())
+}
+
+/// Writes down that there is a backup, so that dashboard and doctor can tell how old the last one is. The backup is good all the same where
+/// that fails.
+fn note(database: &Path, folder: &Path, begun: jiff::Timestamp) {
+    let bytes = fs::read_dir(folder)
+        .and_then(|files| files.map(|file| Ok(file?.metadata()?.len())).sum::<std::io::Result<u64>>());
+    let shown = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()).display().to_string();
+    let backup = Backup { at: begun.as_millisecond(), bytes: bytes.unwrap_or(0), folder: shown };
+    match sqlite::note_backup_in(database, &backup) {
+        Ok(true) => {}
+        Ok(false) => println!("The database is an older version's, and keeps no note of this backup."),
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            eprintln!("the backup is whole, but could not be noted in the database: {error}{cause}");
+        }
+    }
 }
 
 fn report(config: &Config, folder: &Path, begun: jiff::Timestamp) -> Result<()> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tagwerk_protocol::conversion::{Conversion, TransactionType};
 use tagwerk_protocol::event::{Event, MAX_COOKIES};
 
+mod backups;
 mod conversion_row;
 pub mod facts;
 mod jobs;
@@ -21,6 +22,7 @@ mod seals;
 pub mod sqlite;
 mod tracking_ids;
 
+pub use backups::{Backup, Backups};
 pub use conversion_row::ConversionRow;
 pub use jobs::{Job, JobKind, JobState, Jobs, Step};
 pub use links::{LinkRow, Links};
@@ -52,10 +54,13 @@ pub enum StoreError {
 
 /// Everything the server keeps.
 pub trait Store:
-    Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + Seals + Send + Sync
+    Backups + Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + Seals + Send + Sync
 {
 }
-impl<T: Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + Seals + Send + Sync> Store for T {}
+impl<T: Backups + Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + Seals + Send + Sync>
+    Store for T
+{
+}
 
 /// The store as handlers hold it.
 pub type SharedStore = Arc<dyn Store>;

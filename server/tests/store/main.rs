@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 
 mod attribution;
+mod backups;
 mod deliveries;
 mod events;
 mod given;
@@ -208,6 +209,10 @@ macro_rules! conformance {
             what_is_sent_again_keeps_its_event_id_and_is_counted_once,
             counts_and_the_oldest_unsent_are_told_of_each_outlet,
             deliveries_are_filtered_and_a_site_s_own,
+        ]);
+        conformance!($open, backups: [
+            the_backup_that_was_begun_last_is_the_last,
+            a_bounded_number_of_backups_is_known,
         ]);
         conformance!($open, seals: [
             what_is_sealed_is_read_in_parts_without_gap_or_repeat,

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long another process (`tagwerk site add`) may hold the lock before a write gives up.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// How long a reader may wait for a connection.
 const READER_WAIT: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 160;
@@ -27,6 +27,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("migrations/0008_lists.sql")),
         M::up(include_str!("migrations/0009_job_payloads.sql")),
         M::up(include_str!("migrations/0010_outbox.sql")),
+        M::up(include_str!("migrations/0015_backups.sql")),
     ])
 }
 
@@ -93,6 +94,11 @@ pub(super) fn reading(path: &Path) -> SqliteConnectionManager {
         // A first read tells at once whether the file can be read at all.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
     })
+}
+
+/// Opens a connection that writes to a database that is there, and leaves its schema as it is.
+pub(super) fn writing_what_is_there(path: &Path) -> Result<Connection, rusqlite::Error> {
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
 }
 
 /// Opens a connection that reads everything to copy it.

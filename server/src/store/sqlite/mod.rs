@@ -5,6 +5,7 @@
 
 mod attributions;
 mod backup;
+mod backups;
 mod books;
 mod carriers;
 mod connection;
@@ -30,6 +31,7 @@ mod sites;
 mod writer;
 
 pub use backup::{CopyError, copy};
+pub use backups::note_backup_in;
 
 use crate::store::StoreError;
 use failure::{Because, Failure};
