@@ -8,6 +8,7 @@ pub mod attribution;
 pub mod autoscan;
 pub mod cli;
 pub mod config;
+pub mod costs;
 pub mod credit;
 pub mod csv;
 pub mod dedupe;
