@@ -105,18 +105,46 @@ const cloakedOf = (line) => {
   return { url: get("url"), group: get("group"), forwards: get("forwards") == "1", resolved: get("resolved"), reason: get("reason") };
 };
 
+const list = (text) => (text || "").split(",").filter(Boolean);
+
+const serverOf = (get, { origin = "", clock_ahead }) => ({
+  origin,
+  event: origin + (get("event") || ""),
+  assets: ["glue", "wasm", "inspect", "inspect_wasm"].map(get).filter(Boolean).map((path) => origin + path),
+  hosts: get("credentials") == "include" ? list(get("own")) : [],
+  clock_ahead: clock_ahead === undefined ? null : clock_ahead,
+});
+
+const settingsOf = (get) => ({
+  consent: get("consent") || "none",
+  decorate_without: get("decorate_without") == "1",
+  gpc: get("gpc") == "1",
+  existing: get("existing") == "replace" ? "replace" : "keep",
+  scan_hosts: get("scan") ? list(get("scan_hosts")) : [],
+});
+
+const groupOf = (text) => {
+  const [name, sub_id, hosts, paths] = text.split("|");
+  return { name, sub_id, hosts: list(hosts), paths: list(paths) };
+};
+
 export const plain = (facts, error) => {
   const settings = new URLSearchParams(facts.settings);
   const record = fields(facts.record);
   return {
     mode: facts.mode,
     ready: facts.ready,
+    version: null,
     site_id: settings.get("site_id") || "",
+    server: serverOf(fields(facts.settings), facts),
+    settings: settingsOf(fields(facts.settings)),
+    groups: settings.getAll("group").map(groupOf),
     visit_id: record("visit_id"),
     visitor_id: record("visitor_id"),
     consent: facts.consent,
-    source: sourceOf(record, (settings.get("clicks") || "").split(",").filter(Boolean)),
+    source: sourceOf(record, list(settings.get("clicks"))),
     links: [],
+    minted: facts.minted,
     events: eventsOf(facts),
     pixels: pixelsOf(settings.getAll("pixel")),
     cloaked: facts.cloaked.flatMap(lines).map(cloakedOf).filter(({ url }) => url),

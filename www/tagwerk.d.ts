@@ -78,8 +78,16 @@ declare namespace tagwerk {
     mode: Mode;
     /** Whether that is decided. */
     ready: boolean;
+    /** Version of the server that the report's module came from. */
+    version: string | null;
     /** The site's public id. */
     site_id: string;
+    /** Whom the tag talks to. */
+    server: Server;
+    /** What the site has set, as far as it decides what the tag does. */
+    settings: Settings;
+    /** The tracking groups by which links are recognised. */
+    groups: Group[];
     /** The visit that this page load belongs to: 16 characters, which its click ids begin with. */
     visit_id: string | null;
     /** The browser's first-party id. */
@@ -90,6 +98,8 @@ declare namespace tagwerk {
     source: Source;
     /** Every link and form that could be a network's, in document order, those in open shadow roots after their host. */
     links: Link[];
+    /** The click ids that this page load has put into links and that are not used up. */
+    minted: ClickId[];
     /** The events of this page load, and those that earlier ones left behind, in order of time. */
     events: Event[];
     /** The page's own pixels. */
@@ -98,6 +108,46 @@ declare namespace tagwerk {
     cloaked: Cloaked[];
     /** What went wrong or is odd, a sentence each. */
     problems: string[];
+  }
+
+  /** The server that the tag talks to. */
+  interface Server {
+    /** Its origin. */
+    origin: string;
+    /** Where events go. */
+    event: string;
+    /** What the script loads: glue, WebAssembly, and the two files of the inspection. */
+    assets: string[];
+    /** Hosts of the origins that it takes events from; none where it takes them from everywhere. */
+    hosts: string[];
+    /** How far the visitor's clock is ahead of the server's, in milliseconds, to the second. */
+    clock_ahead: number | null;
+  }
+
+  /** What the site has set. */
+  interface Settings {
+    /** Whether the visitor has to agree first, and how they say so. */
+    consent: 'none' | 'required' | 'auto';
+    /** Whether links get click ids before consent. */
+    decorate_without: boolean;
+    /** Whether Global Privacy Control is a refusal. */
+    gpc: boolean;
+    /** What becomes of somebody else's sub-id. */
+    existing: 'keep' | 'replace';
+    /** Hosts whose links AutoScan asks about; none where it is off. */
+    scan_hosts: string[];
+  }
+
+  /** How a tracking group's links are recognised. */
+  interface Group {
+    /** Its name. */
+    name: string;
+    /** The parameter that takes the click id. */
+    sub_id: string;
+    /** Its hosts; sub-domains are included. */
+    hosts: string[];
+    /** What a path of its begins with; none where any will do. */
+    paths: string[];
   }
 
   /** What the shim knows by itself: the answer to `inspect` where the module of the report cannot be loaded. */

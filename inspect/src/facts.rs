@@ -31,6 +31,8 @@ pub struct Facts {
     pub problems: Vec<String>,
     /// The tag's server.
     pub origin: String,
+    /// How far the visitor's clock is ahead of the server's, in milliseconds.
+    pub clock_ahead: Option<f64>,
 }
 
 /// The first value of that name in a form-encoded text, unless it is empty.

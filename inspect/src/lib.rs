@@ -10,6 +10,7 @@ pub mod facts;
 pub mod link;
 pub mod pixel;
 pub mod report;
+pub mod site;
 pub mod source;
 
 #[cfg(target_arch = "wasm32")]
@@ -41,22 +42,29 @@ pub fn report(
     }
     problems.extend(unread);
     problems.extend(missing);
+    let (server, said) = (site::server(&settings, &facts.origin, facts.clock_ahead), site::settings(&settings));
+    let groups = site::groups(&settings.rules.groups);
     let site = Site {
         decorates: facts.consent == "granted" || settings.decorate_without,
         rules: settings.rules,
         minted: facts.minted.iter().filter_map(|id| ClickId::parse(id)).collect(),
         cloaked: cloaked::cloaked(&facts.cloaked),
-        scan_hosts: if settings.scan.is_empty() { Vec::new() } else { settings.scan_hosts },
+        scan_hosts: said.scan_hosts.clone(),
     };
     Report {
         mode: facts.mode,
         ready: facts.ready,
+        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         site_id: settings.site_id,
+        server,
+        settings: said,
+        groups,
         visit_id: facts::value(&facts.record, field::VISIT_ID),
         visitor_id: facts::value(&facts.record, field::VISITOR_ID),
         consent: facts.consent,
         source: source::source(&facts.record, &settings.clicks, &settings.own),
         links: found.into_iter().filter_map(|found| site.judge(&found)).collect(),
+        minted: facts.minted,
         events,
         pixels,
         cloaked: site.cloaked,

@@ -24,8 +24,16 @@ pub struct Report {
     pub mode: String,
     /// Whether it is decided which of the two it is.
     pub ready: bool,
+    /// Version of the server that this module came from; absent where it is not the module that reports.
+    pub version: Option<String>,
     /// The site's public id.
     pub site_id: String,
+    /// Whom the tag talks to.
+    pub server: Server,
+    /// What the site has set, as far as it decides what the tag does.
+    pub settings: Settings,
+    /// The tracking groups by which links are recognised.
+    pub groups: Vec<Group>,
     /// The visit that this page load belongs to.
     pub visit_id: Option<String>,
     /// The browser's first-party id.
@@ -36,6 +44,8 @@ pub struct Report {
     pub source: Source,
     /// Every link that could be a network's, in document order, those in open shadow roots after their host.
     pub links: Vec<Link>,
+    /// The click ids that this page load has put into links and that are not used up.
+    pub minted: Vec<String>,
     /// Every event of this page load, and those that earlier ones left behind, in order of time.
     pub events: Vec<Event>,
     /// The page's own pixels.
@@ -44,6 +54,49 @@ pub struct Report {
     pub cloaked: Vec<Cloaked>,
     /// What went wrong, a sentence each.
     pub problems: Vec<String>,
+}
+
+/// The server that the tag talks to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Server {
+    /// Its origin.
+    pub origin: String,
+    /// Where events go.
+    pub event: String,
+    /// What the script loads: glue, WebAssembly, and the two files of the inspection.
+    pub assets: Vec<String>,
+    /// Hosts of the origins that it takes events from; none where it takes them from everywhere.
+    pub hosts: Vec<String>,
+    /// How far the visitor's clock is ahead of the server's, in milliseconds; absent where the browser does not tell.
+    pub clock_ahead: Option<f64>,
+}
+
+/// What the site has set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Settings {
+    /// `none`, `required` or `auto`.
+    pub consent: String,
+    /// Whether links get click ids before consent.
+    pub decorate_without: bool,
+    /// Whether Global Privacy Control is a refusal.
+    pub gpc: bool,
+    /// Somebody else's sub-id: `keep` or `replace`.
+    pub existing: String,
+    /// Hosts whose links AutoScan asks about; none where it is off.
+    pub scan_hosts: Vec<String>,
+}
+
+/// How a tracking group's links are recognised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// The parameter that takes the click id.
+    pub sub_id: String,
+    /// Its hosts; sub-domains are included.
+    pub hosts: Vec<String>,
+    /// What a path of its begins with; none where any will do.
+    pub paths: Vec<String>,
 }
 
 /// Where the visitor came from.

@@ -18,6 +18,7 @@ describe('the report without WebAssembly', () => {
     const report = plain(sample('facts'), new Error('blocked'));
     assert.deepEqual(report, {
       ...full,
+      version: null,
       links: [],
       pixels: full.pixels.filter((pixel) => pixel.switched_on).map((pixel) => ({ ...pixel, platforms: [] })),
       problems: [full.problems[0], 'links are not judged, since WebAssembly cannot run here: Error: blocked'],

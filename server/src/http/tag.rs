@@ -17,8 +17,10 @@ const READY: usize = 256;
 
 const SCRIPT_CACHE: &str = "public, max-age=300";
 const ASSET_CACHE: &str = "public, max-age=31536000, immutable";
-const ANY_ORIGIN: [(HeaderName, &str); 4] = [
+const ANY_ORIGIN: [(HeaderName, &str); 5] = [
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    // By these a page can tell whether its visitor's clock is right.
+    (header::ACCESS_CONTROL_EXPOSE_HEADERS, "date, age"),
     (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
     (HeaderName::from_static("timing-allow-origin"), "*"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -46,7 +48,7 @@ impl Scripts {
 /// `GET /{site_id}.js`, or wherever `script_path` says; everything else that no route knows ends here too.
 ///
 /// # Errors
-/// The path is no script's, or there is no such site.
+/// The path is no script's, or the store cannot be read.
 pub async fn script(
     State(app): State<SharedApp>,
     method: Method,
@@ -60,7 +62,7 @@ pub async fn script(
         return Err(Error::Only(format!("{method} is not known here; the script comes by GET"), "GET, HEAD"));
     }
     let Some(site) = app.store.site(site_id).await? else {
-        return Err(Error::NotFound("unknown site id; copy the snippet from the dashboard again".into()));
+        return Ok(missing("unknown site id; copy the snippet from the dashboard again"));
     };
     let settings = tag::settings(&app, site_id, &SiteSettings::of(&site)?).to_text();
     let version = hash(settings.as_bytes());
@@ -83,6 +85,11 @@ async fn compressed(app: &SharedApp, settings: String) -> Result<Arc<Asset>, Err
     Ok(Arc::new(asset.await.map_err(Error::broken)?.map_err(Error::broken)?))
 }
 
+/// What is not there, said to every origin: else a page cannot tell it from a server that does not answer.
+fn missing(what: &str) -> Response {
+    (ANY_ORIGIN, Error::NotFound(what.into())).into_response()
+}
+
 /// The site's id in a path of that pattern.
 fn site_of<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     let (before, after) = pattern.split_once("{site_id}")?;
@@ -91,19 +98,12 @@ fn site_of<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
 }
 
 /// `GET /assets/{name}`.
-///
-/// # Errors
-/// There is no asset of that name.
-pub async fn asset(
-    State(app): State<SharedApp>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Error> {
+pub async fn asset(State(app): State<SharedApp>, Path(name): Path<String>, headers: HeaderMap) -> Response {
     // Who asks first for a rare one compresses it, which takes long: not on a thread that answers others meanwhile.
     let found = move || app.assets.get(&name).map(|asset| send(asset, ASSET_CACHE, &headers));
     match tokio::task::spawn_blocking(found).await.map_err(Error::broken)? {
-        Some(answer) => Ok(answer),
-        None => Err(Error::NotFound("there is no asset of that name; its page may be older than the tag".into())),
+        Some(answer) => answer,
+        None => missing("there is no asset of that name; its page may be older than the tag"),
     }
 }
 

@@ -130,6 +130,26 @@ async fn script_and_assets_come_compressed_with_the_right_types() {
 }
 
 #[tokio::test]
+async fn a_page_of_any_origin_can_tell_what_is_missing_from_a_server_that_does_not_answer() {
+    let server = Server::start().await;
+    for path in ["/noSuchSite01.js", "/assets/tag.000000000000.wasm"] {
+        let response = get(&server, path, "br").await;
+        assert_eq!(response.status(), 404, "{path}");
+        assert_eq!(response.headers()["access-control-allow-origin"], "*", "{path}");
+        assert_eq!(response.headers()["timing-allow-origin"], "*", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_any_origin_can_read_the_server_s_clock() {
+    let server = Server::start().await;
+    let settings = settings_in(&script(&server).await, &server.site_id);
+    let response = get(&server, &settings.inspect_wasm, "br").await;
+    assert!(response.headers().contains_key("date"));
+    assert_eq!(response.headers()["access-control-expose-headers"], "date, age");
+}
+
+#[tokio::test]
 async fn hashed_assets_are_immutable_and_the_script_is_asked_for_again() {
     let server = Server::start().await;
     let settings = settings_in(&script(&server).await, &server.site_id);
