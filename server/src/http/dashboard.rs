@@ -7,6 +7,7 @@ mod costs;
 mod deliveries;
 mod erase;
 mod export;
+mod figures;
 mod head;
 mod incoming;
 mod log;

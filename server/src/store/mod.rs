@@ -12,28 +12,37 @@ use tagwerk_protocol::event::{Event, MAX_COOKIES};
 mod backups;
 mod conversion_row;
 pub mod facts;
+pub mod health;
 mod jobs;
 mod links;
 mod list;
+mod operators;
 mod outbox;
+mod people;
 mod rates;
 mod reports;
 mod seals;
+mod story;
 pub mod sqlite;
 mod tracking_ids;
+mod trail;
 
 pub use backups::{Backup, Backups};
 pub use conversion_row::ConversionRow;
 pub use jobs::{Job, JobKind, JobState, Jobs, Step};
 pub use links::{LinkRow, Links};
 pub use list::{BadCursor, Field, Filter, List, Listing, Order, Page, Place, Time};
+pub use operators::{Key, KeyKind, Operators};
 pub use outbox::{
     Again, Claimed, DeliveryRow, DeliveryState, Due, Outbox, OutletRow, OutletRules, Pace, Settled, Settling,
 };
+pub use people::{ApiToken, People, User, UserChange};
 pub use rates::{KeptRates, RateDay, Rates};
 pub use reports::{ATTRIBUTED, Asked, Day, Dimension, Folded, Measures, Reports, Total, UNATTRIBUTED};
 pub use seals::{SealedKind, SealedText, Seals};
+pub use story::{Looked, Stories};
 pub use tracking_ids::{ReplacedTrackingId, Rotation};
+pub use trail::{Deed, DeedFilter, DeedWords, Trail};
 
 /// Milliseconds since 1970 UTC.
 pub type Millis = i64;
@@ -54,13 +63,10 @@ pub enum StoreError {
 
 /// Everything the server keeps.
 pub trait Store:
-    Backups + Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + Seals + Send + Sync
+    Backups + health::Health + Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync
 {
 }
-impl<T: Backups + Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + Seals + Send + Sync>
-    Store for T
-{
-}
+impl<T: Backups + health::Health + Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync> Store for T {}
 
 /// The store as handlers hold it.
 pub type SharedStore = Arc<dyn Store>;
@@ -500,6 +506,12 @@ pub trait Books {
     async fn visits_by_id(&self, site_id: &str, visit_ids: &[String]) -> Result<Vec<Visit>, StoreError>;
     /// The clicks of these ids that are known, in any order.
     async fn clicks_by_id(&self, site_id: &str, click_ids: &[String]) -> Result<Vec<ClickRow>, StoreError>;
+    /// The visits of these rows (the ids of facts) that are there, in the order of the ids.
+    async fn visits_of_rows(&self, site_id: &str, ids: &[String]) -> Result<Vec<Visit>, StoreError>;
+    /// The clicks of these rows (the ids of facts) that are there, in the order of the ids.
+    async fn clicks_of_rows(&self, site_id: &str, ids: &[String]) -> Result<Vec<ClickRow>, StoreError>;
+    /// The conversions of these ids that are there, in the order of the ids.
+    async fn conversions_of_rows(&self, site_id: &str, ids: &[String]) -> Result<Vec<ConversionRow>, StoreError>;
     /// Which of these transactions of a group are booked, tests aside: their ids, and what happened to the money.
     async fn booked_transactions(
         &self,
@@ -511,38 +523,4 @@ pub trait Books {
     async fn booked_identities(&self, site_id: &str, identities: &[String]) -> Result<Vec<String>, StoreError>;
     /// Whether a write would go through now; the error says why not.
     async fn check(&self) -> Result<(), StoreError>;
-}
-
-/// The operator's ways in. Only hashes are kept.
-#[async_trait]
-pub trait Operators {
-    /// The hash of the admin token, if one was made.
-    async fn admin_token_hash(&self) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Replaces the admin token's hash and ends every session.
-    async fn set_admin_token_hash(&self, hash: Vec<u8>) -> Result<(), StoreError>;
-    /// Keeps the hash of a secret until `until`: a one-time link or a session.
-    async fn add_key(&self, kind: KeyKind, hash: Vec<u8>, until: Millis) -> Result<(), StoreError>;
-    /// Whether such a key is kept and still good.
-    async fn has_key(&self, kind: KeyKind, hash: &[u8], now: Millis) -> Result<bool, StoreError>;
-    /// Removes such a key; whether it was there and still good, so that of two callers only one gets `true`.
-    async fn take_key(&self, kind: KeyKind, hash: &[u8], now: Millis) -> Result<bool, StoreError>;
-}
-
-/// What a kept secret opens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyKind {
-    /// Signs in once.
-    OneTimeLink,
-    /// Keeps signed in.
-    Session,
-}
-
-impl KeyKind {
-    /// The word, as stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            KeyKind::OneTimeLink => "one_time_link",
-            KeyKind::Session => "session",
-        }
-    }
 }

@@ -7,6 +7,7 @@ use crate::store::{
 };
 use async_trait::async_trait;
 use rusqlite::{Row, params};
+use std::sync::LazyLock;
 
 /// Conversions with what others say about them. A conversion that does not carry its money shows the type and sale of the one that does;
 /// whether a payment is a rebill is looked up only where its kind recurs and the sender does not say. A `+` keeps a column from being what
@@ -85,6 +86,19 @@ impl Books for Sqlite {
 
     async fn clicks_by_id(&self, site_id: &str, click_ids: &[String]) -> Result<Vec<ClickRow>, StoreError> {
         self.by_id("SELECT * FROM clicks WHERE site_id = ? AND click_id = ?", site_id, click_ids, rows::click).await
+    }
+
+    async fn visits_of_rows(&self, site_id: &str, ids: &[String]) -> Result<Vec<Visit>, StoreError> {
+        self.by_id("SELECT * FROM visits WHERE site_id = ? AND id = ?", site_id, ids, rows::visit).await
+    }
+
+    async fn clicks_of_rows(&self, site_id: &str, ids: &[String]) -> Result<Vec<ClickRow>, StoreError> {
+        self.by_id("SELECT * FROM clicks WHERE site_id = ? AND id = ?", site_id, ids, rows::click).await
+    }
+
+    async fn conversions_of_rows(&self, site_id: &str, ids: &[String]) -> Result<Vec<ConversionRow>, StoreError> {
+        static SELECT: LazyLock<String> = LazyLock::new(|| format!("{CONVERSIONS} WHERE row.site_id = ? AND row.id = ?"));
+        self.by_id(&SELECT, site_id, ids, rows::conversion).await
     }
 
     async fn booked_transactions(
