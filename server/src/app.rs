@@ -116,16 +116,23 @@ impl App {
     /// # Errors
     /// There is no such site, the change cannot be, or the store is not available; nothing is changed then.
     pub async fn patch_settings(&self, site_id: &str, change: Value) -> Result<SiteSettings, ChangeError> {
+        Ok(SiteSettings::read(&self.patch_settings_telling(site_id, change).await?.1)?)
+    }
+
+    /// As [`Self::patch_settings`]; tells the stored settings before and after.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn patch_settings_telling(&self, site_id: &str, change: Value) -> Result<(Value, Value), ChangeError> {
         for _ in 0..TRIES {
             let site = self.store.site(site_id).await?.ok_or(ChangeError::NoSite)?;
             let tables = Tables { groups: &self.groups, pixels: &self.pixels };
             let after = settings::patch(site_id, &site.settings, change.clone(), tables, &self.vault)?;
-            let read = SiteSettings::read(&after)?;
-            let outlets = settings::outlets(&read, &self.clicks);
-            if self.store.replace_settings(site_id, &site.settings, after, outlets, self.now()).await? {
+            let outlets = settings::outlets(&SiteSettings::read(&after)?, &self.clicks);
+            if self.store.replace_settings(site_id, &site.settings, after.clone(), outlets, self.now()).await? {
                 // What was stopped may go on.
                 self.outbox.ring();
-                return Ok(read);
+                return Ok((site.settings, after));
             }
         }
         Err(ChangeError::Store(StoreError::Busy))

@@ -1,10 +1,11 @@
 //! Everything that can be called, on one screen, grouped by who calls it.
 
 use crate::app::SharedApp;
-use axum::Router;
+use axum::{Extension, Router};
 use axum::http::{Method, Uri};
 use axum::middleware::{from_fn, map_response};
 use axum::routing::{get, post};
+use std::sync::Arc;
 
 pub mod api;
 pub mod collect;
@@ -46,8 +47,12 @@ pub fn router(app: SharedApp) -> Router {
         .route("/metrics", get(probe::metrics))
         .nest("/api/v1", api::routes().layer(map_response(error::as_json)))
         // The operator.
-        .merge(dashboard::routes())
-        .merge(session::routes());
+        .merge(
+            dashboard::routes()
+                .merge(session::routes())
+                .layer(from_fn(session::remember))
+                .layer(Extension(Arc::new(session::Attempts::default()))),
+        );
     if app.config.demo {
         routes = routes.merge(demo::routes(&app));
     }

@@ -1,17 +1,30 @@
-//! The operator, known by the bearer token.
+//! Programs, known by the bearer token they send: the admin token, or a token with a role.
 
 use super::error::Error;
 use super::request::header_text;
 use crate::app::SharedApp;
+use crate::people::{Role, Who};
+use crate::store::Millis;
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// Whoever sent the admin token.
+/// How much later a use has to be than the last that was noted, in milliseconds, to be noted itself.
+const NOTED_EVERY: Millis = 60_000;
+
+/// Whoever sent a token that counts: may read.
 #[derive(Debug)]
-pub struct Operator;
+pub struct Operator(pub Who);
+
+/// Whoever sent the token of an analyst or owner: may work with what is there.
+#[derive(Debug)]
+pub struct Changing(pub Who);
+
+/// Whoever sent the token of an owner: may do everything. The admin token is one.
+#[derive(Debug)]
+pub struct Administrator(pub Who);
 
 /// The hash under which a token, a link's code or a session is kept.
 pub fn token_hash(token: &str) -> Vec<u8> {
@@ -27,18 +40,65 @@ pub async fn is_admin_token(app: &SharedApp, token: &str) -> Result<bool, Error>
     Ok(kept.is_some_and(|kept| kept.ct_eq(&token_hash(token)).into()))
 }
 
+/// Whether a use now is to be noted after this one.
+pub(super) fn is_to_be_noted(last: Option<Millis>, now: Millis) -> bool {
+    last.is_none_or(|last| now - last >= NOTED_EVERY)
+}
+
+async fn bearer(parts: &Parts, app: &SharedApp) -> Result<Who, Error> {
+    let sent = header_text(&parts.headers, header::AUTHORIZATION).and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    });
+    let Some(sent) = sent else {
+        return Err(Error::Unauthorized("send a token: Authorization: Bearer ...".into()));
+    };
+    if is_admin_token(app, sent).await? {
+        return Ok(Who::owner("admin token"));
+    }
+    let Some(token) = app.store.token(&token_hash(sent)).await? else {
+        let sentence = "this is neither the admin token nor one of the API tokens; it may have been revoked";
+        return Err(Error::Unauthorized(sentence.into()));
+    };
+    let now = app.now();
+    if is_to_be_noted(token.last_used_at, now)
+        && let Err(error) = app.store.use_token(&token.id, now).await
+    {
+        // What a token is for goes on where writing fails.
+        tracing::warn!(%error, "the use of a token was not noted");
+    }
+    Ok(Who { name: format!("token: {}", token.name), role: token.role, user_id: None })
+}
+
+async fn at_least(role: Role, parts: &Parts, app: &SharedApp) -> Result<Who, Error> {
+    let who = bearer(parts, app).await?;
+    if who.role >= role {
+        return Ok(who);
+    }
+    let takes = if role == Role::Owner { "an owner" } else { "an analyst or owner" };
+    Err(Error::Forbidden(format!("this takes the token of {takes}; this one is {}", who.role)))
+}
+
 impl FromRequestParts<SharedApp> for Operator {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Error> {
-        let sent = header_text(&parts.headers, header::AUTHORIZATION).and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-        });
-        match sent {
-            Some(token) if is_admin_token(app, token).await? => Ok(Self),
-            Some(_) => Err(Error::Unauthorized("this is not the admin token; `tagwerk token` makes a new one".into())),
-            None => Err(Error::Unauthorized("send the admin token: Authorization: Bearer ...".into())),
-        }
+        Ok(Self(bearer(parts, app).await?))
+    }
+}
+
+impl FromRequestParts<SharedApp> for Changing {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Error> {
+        Ok(Self(at_least(Role::Analyst, parts, app).await?))
+    }
+}
+
+impl FromRequestParts<SharedApp> for Administrator {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Error> {
+        Ok(Self(at_least(Role::Owner, parts, app).await?))
     }
 }

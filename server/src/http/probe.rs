@@ -22,7 +22,7 @@ pub async fn readyz(State(app): State<SharedApp>) -> Result<&'static str, Error>
 }
 
 /// `GET /metrics`, with the token: Prometheus' text form.
-pub async fn metrics(_operator: Operator, State(app): State<SharedApp>) -> impl IntoResponse {
+pub async fn metrics(_: Operator, State(app): State<SharedApp>) -> impl IntoResponse {
     open_metrics(State(app)).await
 }
 

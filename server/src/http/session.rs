@@ -1,168 +1,193 @@
-//! Signing in and out: by the admin token or by a one-time link; a cookie keeps the session. Only hashes are stored.
+//! Sessions: who is signed in, by a cookie of which only the hash is kept, and what their role lets them do.
 
+mod attempts;
 mod cookie;
+mod links;
 mod origin;
+mod present;
+mod sign_in;
 
-use super::dashboard::page::{self, PageAssets};
+use super::dashboard::page;
 use super::error::Error;
-use super::operator::{is_admin_token, token_hash};
-use super::request::{address, network};
+use super::operator::{is_to_be_noted, token_hash};
 use crate::app::SharedApp;
-use crate::store::{KeyKind, Millis, Operators, StoreError};
+use crate::people::{Role, Who};
+use crate::store::{Key, KeyKind, Millis};
 use crate::vault::random;
-use askama::Template;
-use axum::extract::{ConnectInfo, Form, FromRequestParts, Query, State};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
-use axum::{Extension, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use serde::Deserialize;
-use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU32;
-use std::sync::Arc;
 
+pub use links::{new_link_of, new_one_time_link};
 pub use origin::SameOrigin;
+pub(super) use attempts::Attempts;
+pub(super) use present::{remember, who_is_here};
+pub use sign_in::routes;
 
-/// How long a session lasts.
+/// How long a session lasts, in seconds.
 const SESSION_SECONDS: i64 = 30 * 24 * 60 * 60;
-/// How long a one-time link may wait to be used.
-const LINK_SECONDS: i64 = 24 * 60 * 60;
-/// Attempts to sign in, per address and minute.
-const ATTEMPTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
-/// Addresses after which those that have gone quiet are forgotten.
-const FORGET_AT: usize = 10_000;
 
-type Attempts = DefaultKeyedRateLimiter<IpAddr>;
+/// Whoever has signed in: may look. Everybody else is led to the form.
+#[derive(Debug)]
+pub struct SignedIn(pub Who);
 
-/// The routes of signing in and out.
-pub fn routes() -> Router<SharedApp> {
-    let attempts: Arc<Attempts> = Arc::new(RateLimiter::keyed(Quota::per_minute(ATTEMPTS)));
-    Router::new()
-        .route("/sign-in", get(form).post(sign_in).layer(Extension(attempts)))
-        .route("/sign-out", post(sign_out))
+/// Whoever has signed in as analyst or owner: costs, saved reports, corrections, assigning, replays, resending.
+#[derive(Debug)]
+pub struct Analyst(pub Who);
+
+/// Whoever has signed in as owner: settings, credentials of platforms, people, tokens, erasing, rotating ids.
+#[derive(Debug)]
+pub struct Owner(pub Who);
+
+/// A session that is good, and whose it is.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) who: Who,
+    pub(super) key: Key,
 }
 
-/// Whoever has signed in. Everybody else is led to the form.
-#[derive(Debug)]
-pub struct SignedIn;
+impl FromRequestParts<SharedApp> for Session {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Response> {
+        let found = find(app, &parts.headers).await.map_err(IntoResponse::into_response)?;
+        let session = found.ok_or_else(to_the_form)?;
+        present::note(&session.who);
+        Ok(session)
+    }
+}
 
 impl FromRequestParts<SharedApp> for SignedIn {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Response> {
-        let Some(session) = cookie::get(&parts.headers, &app.public_url) else { return Err(to_the_form()) };
-        match app.store.has_key(KeyKind::Session, &token_hash(session), app.now()).await {
-            Ok(true) => Ok(Self),
-            Ok(false) => Err(to_the_form()),
-            Err(error) => Err(Error::from(error).into_response()),
-        }
+        Ok(Self(Session::from_request_parts(parts, app).await?.who))
     }
+}
+
+impl FromRequestParts<SharedApp> for Analyst {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Response> {
+        Ok(Self(at_least(Role::Analyst, parts, app).await?))
+    }
+}
+
+impl FromRequestParts<SharedApp> for Owner {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Response> {
+        Ok(Self(at_least(Role::Owner, parts, app).await?))
+    }
+}
+
+async fn at_least(role: Role, parts: &mut Parts, app: &SharedApp) -> Result<Who, Response> {
+    let who = Session::from_request_parts(parts, app).await?.who;
+    if who.role >= role {
+        return Ok(who);
+    }
+    let takes = if role == Role::Owner { "an owner" } else { "an analyst or an owner" };
+    let sentence = format!(
+        "This takes {takes}. You are signed in as {}, {}. An owner can change what you may do, under People.",
+        who.name, who.role
+    );
+    Err(page::refuse(StatusCode::FORBIDDEN, "Not with your role", &sentence))
+}
+
+/// The session that a request's cookie names, if it is good.
+async fn find(app: &SharedApp, headers: &HeaderMap) -> Result<Option<Session>, Error> {
+    let Some(secret) = cookie::get(headers, &app.public_url) else { return Ok(None) };
+    let now = app.now();
+    let Some(key) = app.store.key(KeyKind::Session, &token_hash(secret), now).await? else { return Ok(None) };
+    let who = match &key.user_id {
+        None => Who::owner(&key.holder),
+        Some(user_id) => match app.store.user(user_id).await? {
+            Some(user) if !user.disabled => Who { name: user.email, role: user.role, user_id: Some(user.id) },
+            _ => return Ok(None),
+        },
+    };
+    if is_to_be_noted(Some(key.seen_at), now)
+        && let Err(error) = app.store.see_session(&key.hash, now).await
+    {
+        // Looking goes on where writing fails.
+        tracing::warn!(%error, "the use of a session was not noted");
+    }
+    Ok(Some(Session { who, key }))
 }
 
 fn to_the_form() -> Response {
     page::guarded(Redirect::to("/sign-in").into_response())
 }
 
-/// Makes a link that signs in once, within a day.
-///
-/// # Errors
-/// The store does not take it, or the system gives no randomness.
-pub async fn new_one_time_link(
-    store: &(impl Operators + Sync + ?Sized),
-    public_url: &str,
-    now: Millis,
-) -> Result<String, StoreError> {
-    let code = secret().map_err(|error| StoreError::Unavailable(error.into()))?;
-    store.add_key(KeyKind::OneTimeLink, token_hash(&code), now + LINK_SECONDS * 1000).await?;
-    Ok(format!("{public_url}/sign-in?code={code}"))
+/// Begins a session and leads to this place. A secret that the browser had before opens nothing any more.
+pub(super) async fn begin(app: &SharedApp, headers: &HeaderMap, who: &Who, to: &str) -> Result<Response, Error> {
+    let now = app.now();
+    end(app, headers, now).await?;
+    let secret = secret().map_err(Error::broken)?;
+    let key = Key {
+        kind: KeyKind::Session,
+        hash: token_hash(&secret),
+        made_at: now,
+        seen_at: now,
+        until: now + SESSION_SECONDS * 1000,
+        user_id: who.user_id.clone(),
+        holder: who.name.clone(),
+        browser: browser(headers),
+    };
+    if !app.store.add_key(key.clone()).await? {
+        return Ok(to_the_form());
+    }
+    app.store.see_session(&key.hash, now + 1).await?;
+    let mut response = page::guarded(Redirect::to(to).into_response());
+    cookie::set(response.headers_mut(), &app.public_url, &secret, SESSION_SECONDS);
+    Ok(response)
+}
+
+/// Ends the session that a request's cookie names; whose it was.
+async fn end(app: &SharedApp, headers: &HeaderMap, now: Millis) -> Result<Option<Key>, Error> {
+    let Some(secret) = cookie::get(headers, &app.public_url) else { return Ok(None) };
+    Ok(app.store.take_key(KeyKind::Session, &token_hash(secret), now).await?)
+}
+
+/// The browser and its system in words, as far as the user agent says.
+fn browser(headers: &HeaderMap) -> Option<String> {
+    let agent = headers.get(header::USER_AGENT)?.to_str().ok()?;
+    let found = woothee::parser::Parser::new().parse(agent)?;
+    (found.name != "UNKNOWN").then(|| match found.os {
+        "UNKNOWN" => found.name.to_owned(),
+        os => format!("{} on {os}", found.name),
+    })
 }
 
 /// 256 random bits in letters that need no escaping.
-fn secret() -> Result<String, crate::vault::VaultError> {
+pub(super) fn secret() -> Result<String, crate::vault::VaultError> {
     Ok(BASE64.encode(random::<32>()?))
-}
-
-#[derive(Template)]
-#[template(path = "sign_in.html")]
-struct SignIn<'a> {
-    assets: &'static PageAssets,
-    code: Option<String>,
-    problem: Option<&'a str>,
-}
-
-#[derive(Deserialize)]
-struct CodeQuery {
-    code: Option<String>,
-}
-
-/// Shows the form, or for a one-time link its button: programs that look at links before people do must not use it up.
-async fn form(Query(query): Query<CodeQuery>) -> Result<Response, Error> {
-    page::render(StatusCode::OK, &SignIn { assets: page::assets(), code: query.code, problem: None })
-}
-
-#[derive(Deserialize)]
-struct SignInForm {
-    #[serde(default)]
-    token: String,
-    #[serde(default)]
-    code: String,
-}
-
-async fn sign_in(
-    _: SameOrigin,
-    State(app): State<SharedApp>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Extension(attempts): Extension<Arc<Attempts>>,
-    headers: HeaderMap,
-    Form(form): Form<SignInForm>,
-) -> Result<Response, Error> {
-    let refuse =
-        |status, problem| page::render(status, &SignIn { assets: page::assets(), code: None, problem: Some(problem) });
-    if attempts.len() > FORGET_AT {
-        attempts.retain_recent();
-    }
-    if attempts.check_key(&network(address(&app, peer, &headers))).is_err() {
-        return refuse(StatusCode::TOO_MANY_REQUESTS, "Too many attempts from your address. Wait a minute.");
-    }
-    let (good, problem) = if form.code.is_empty() {
-        let problem = "That is not the admin token.";
-        (is_admin_token(&app, form.token.trim()).await?, problem)
-    } else {
-        let problem = "This link was used before, or is older than a day.";
-        (app.store.take_key(KeyKind::OneTimeLink, &token_hash(&form.code), app.now()).await?, problem)
-    };
-    if !good {
-        tracing::warn!("a sign-in was refused");
-        return refuse(StatusCode::UNAUTHORIZED, problem);
-    }
-    let session = secret()?;
-    app.store.add_key(KeyKind::Session, token_hash(&session), app.now() + SESSION_SECONDS * 1000).await?;
-    let mut response = page::guarded(Redirect::to("/").into_response());
-    cookie::set(response.headers_mut(), &app.public_url, &session, SESSION_SECONDS);
-    Ok(response)
-}
-
-async fn sign_out(_: SameOrigin, State(app): State<SharedApp>, headers: HeaderMap) -> Result<Response, Error> {
-    if let Some(session) = cookie::get(&headers, &app.public_url) {
-        app.store.take_key(KeyKind::Session, &token_hash(session), app.now()).await?;
-    }
-    let mut response = to_the_form();
-    cookie::set(response.headers_mut(), &app.public_url, "", 0);
-    Ok(response)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
 
     #[test]
     fn a_secret_has_256_bits_and_fits_a_cookie_and_a_url() {
         let secret = secret().unwrap();
         assert_eq!(secret.len(), 43);
         assert!(secret.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+    }
+
+    #[test]
+    fn a_browser_is_told_roughly_and_nonsense_not_at_all() {
+        let of = |agent: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
+            browser(&headers)
+        };
+        let firefox = of("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0");
+        assert_eq!(firefox.as_deref(), Some("Firefox on Linux"));
+        assert_eq!(of("<script>alert(1)</script>"), None);
     }
 }

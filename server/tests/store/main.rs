@@ -15,6 +15,7 @@ mod keys;
 mod links;
 mod lists;
 mod outbox;
+mod people;
 mod postbacks;
 mod rates;
 mod refunds;
@@ -24,6 +25,7 @@ mod rereading;
 mod seals;
 mod sites;
 mod sqlite;
+mod trail;
 mod transactions;
 
 /// Runs every behaviour on stores that `$open` opens.
@@ -236,6 +238,22 @@ macro_rules! conformance {
             a_one_time_link_is_taken_by_one_of_many,
             a_key_that_ran_out_opens_nothing,
             a_link_is_no_session,
+            a_session_is_kept_whole_and_knows_when_it_was_used,
+            somebody_s_sessions_are_theirs_and_the_others_can_be_ended,
+            a_new_link_of_a_person_ends_the_one_before,
+            a_key_of_somebody_who_is_gone_is_not_kept,
+        ]);
+        conformance!($open, people: [
+            a_person_is_kept_whole_and_found_by_address_in_any_case,
+            an_address_is_one_person_s_in_whichever_case,
+            a_change_of_role_or_password_ends_that_person_s_sessions_alone,
+            who_is_removed_takes_sessions_and_links_along,
+            a_token_is_kept_whole_until_it_is_removed,
+        ]);
+        conformance!($open, trail: [
+            the_trail_is_read_newest_first_in_parts_without_gap_or_repeat,
+            the_trail_is_filtered_by_site_person_and_act,
+            the_trail_knows_who_did_something_and_what_was_done,
         ]);
     };
     ($open:path, $area:ident: [$($behaviour:ident),* $(,)?]) => {

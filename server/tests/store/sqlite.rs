@@ -2,6 +2,7 @@
 
 use crate::conformance;
 use crate::given::{book, books, click, newest, outbound, page_view, postbacks, refund, sale, send, site, visit};
+use crate::keys::key;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,7 +44,7 @@ async fn everything_is_there_after_closing_and_opening_again() {
     book(&store, &site_id, &sale("t", Some(click_id.as_str()))).await;
     book(&store, &site_id, &refund("r", Some(click_id.as_str()), "-10.00")).await;
     store.set_admin_token_hash(vec![1]).await.expect("kept");
-    store.add_key(KeyKind::Session, vec![2], 10).await.expect("kept");
+    store.add_key(key(KeyKind::Session, 2, 10)).await.expect("kept");
     let before = (
         store.sites().await.expect("read"),
         store.visits(&site_id, newest()).await.expect("read"),
@@ -69,7 +70,7 @@ async fn everything_is_there_after_closing_and_opening_again() {
     );
     assert_eq!(after, before);
     assert_eq!(store.admin_token_hash().await.expect("read"), Some(vec![1]));
-    assert!(store.has_key(KeyKind::Session, &[2], 9).await.expect("read"));
+    assert!(store.key(KeyKind::Session, &[2], 9).await.expect("read").is_some());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

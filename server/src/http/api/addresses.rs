@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 /// Every address of a site, as it stands with the tracking id of now.
 pub(super) async fn postback_urls(
-    _operator: Operator,
+    _: Operator,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
 ) -> Result<Json<Value>, Error> {
@@ -47,7 +47,7 @@ impl Default for Grace {
 
 /// Gives a site a new tracking id.
 pub(super) async fn rotate(
-    _operator: Operator,
+    _: Operator,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     body: Body,

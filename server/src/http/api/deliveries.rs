@@ -14,7 +14,7 @@ use serde_json::Value;
 
 /// A delivery with its last request, secrets redacted, and what was answered.
 pub(super) async fn one(
-    _operator: Operator,
+    _: Operator,
     State(app): State<SharedApp>,
     Path((site_id, delivery_id)): Path<(String, String)>,
 ) -> Result<Json<Value>, Error> {
@@ -31,7 +31,7 @@ pub(super) async fn one(
 
 /// Sends a delivery again, whatever became of it, under the same event id; answers with it as it waits then.
 pub(super) async fn replay(
-    _operator: Operator,
+    _: Operator,
     State(app): State<SharedApp>,
     Path((site_id, delivery_id)): Path<(String, String)>,
 ) -> Result<(StatusCode, Json<Value>), Error> {

@@ -20,7 +20,7 @@ use tagwerk_protocol::form;
 
 /// Takes a file of past conversions: answers what would become of it, or the job that brings it in.
 pub(super) async fn receive(
-    _operator: Operator,
+    _: Operator,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     RawQuery(query): RawQuery,

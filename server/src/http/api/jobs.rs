@@ -15,7 +15,7 @@ use serde_json::Value;
 
 /// One job.
 pub(super) async fn job(
-    _operator: Operator,
+    _: Operator,
     State(app): State<SharedApp>,
     Path((site_id, job_id)): Path<(String, String)>,
 ) -> Result<Json<Value>, Error> {
@@ -26,7 +26,7 @@ pub(super) async fn job(
 
 /// Asks a network's API for sales whose postback never came; answers with the job.
 pub(super) async fn reconcile(
-    _operator: Operator,
+    _: Operator,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     body: Body,

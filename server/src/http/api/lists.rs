@@ -16,7 +16,7 @@ macro_rules! list {
     ($name:ident, $list:ident, $row:ty, $json:expr) => {
         /// The site's rows, as the query asks for them.
         pub(super) async fn $name(
-            _operator: Operator,
+            _: Operator,
             State(app): State<SharedApp>,
             Path(site_id): Path<String>,
             RawQuery(query): RawQuery,

@@ -46,7 +46,7 @@ struct Which {
 
 /// Every platform that is known, whether or not it is set up.
 pub(super) async fn list(
-    _operator: Operator,
+    _: Operator,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
 ) -> Result<Json<Value>, Error> {
@@ -58,7 +58,7 @@ pub(super) async fn list(
 
 /// Sends a test event at once; answers with what was sent and what came of it.
 pub(super) async fn test(
-    _operator: Operator,
+    _: Operator,
     State(app): State<SharedApp>,
     Path((site_id, name)): Path<(String, String)>,
     body: Body,
@@ -75,7 +75,7 @@ pub(super) async fn test(
 
 /// Lets a platform go on that is stopped or waits.
 pub(super) async fn resume(
-    _operator: Operator,
+    _: Operator,
     State(app): State<SharedApp>,
     Path((site_id, name)): Path<(String, String)>,
 ) -> Result<StatusCode, Error> {
@@ -90,7 +90,7 @@ pub(super) async fn resume(
 
 /// Sends every delivery of a platform again that is in a state; answers with how many they are.
 pub(super) async fn replay(
-    _operator: Operator,
+    _: Operator,
     State(app): State<SharedApp>,
     Path((site_id, name)): Path<(String, String)>,
     body: Body,

@@ -23,7 +23,7 @@ pub(super) struct Asked {
 
 /// `GET /api/v1/rates`: the newest rates, or with `?day=` those that hold for that day.
 pub(super) async fn list(
-    _operator: Operator,
+    _: Operator,
     State(app): State<SharedApp>,
     Query(asked): Query<Asked>,
 ) -> Result<Json<Value>, Error> {
@@ -55,7 +55,7 @@ pub(super) async fn list(
 }
 
 /// `POST /api/v1/rates`: the body is a file of the ECB's.
-pub(super) async fn take(_operator: Operator, State(app): State<SharedApp>, body: Body) -> Result<Json<Value>, Error> {
+pub(super) async fn take(_: Operator, State(app): State<SharedApp>, body: Body) -> Result<Json<Value>, Error> {
     let file = body_within(MAX_BYTES, body).await.map_err(|error| match error {
         BodyError::TooLarge(_) => Error::TooLarge(format!("the file is longer than {} MB", MAX_BYTES / 1_000_000)),
         BodyError::Broken => Error::Invalid("the body broke off".into()),

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// There is no such site, the query asks for what cannot be, or the totals are not up to date yet, which after an import of millions may
 /// take minutes.
 pub(super) async fn show(
-    _operator: Operator,
+    _: Operator,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     RawQuery(query): RawQuery,

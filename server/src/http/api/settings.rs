@@ -13,7 +13,7 @@ use axum::extract::{Path, State};
 use serde_json::{Value, json};
 
 /// Every site, oldest first.
-pub(super) async fn sites(_operator: Operator, State(app): State<SharedApp>) -> Result<Json<Value>, Error> {
+pub(super) async fn sites(_: Operator, State(app): State<SharedApp>) -> Result<Json<Value>, Error> {
     let sites = app.store.sites().await?;
     let items = sites.iter().map(site_json).collect::<Result<Vec<_>, _>>()?;
     Ok(Json(json!({ "items": items, "next": null })))
@@ -29,7 +29,7 @@ pub(super) async fn existing(app: &App, site_id: &str) -> Result<Site, Error> {
 
 /// The settings of a site.
 pub(super) async fn settings(
-    _operator: Operator,
+    _: Operator,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
 ) -> Result<Json<Value>, Error> {
@@ -38,7 +38,7 @@ pub(super) async fn settings(
 
 /// Changes settings by a JSON merge patch.
 pub(super) async fn patch_settings(
-    _operator: Operator,
+    _: Operator,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     body: Body,

@@ -3,6 +3,8 @@
 use super::page;
 use crate::app::SharedApp;
 use crate::http::error::Error;
+use crate::http::session::who_is_here;
+use crate::people::Who;
 use crate::settings::SiteSettings;
 use crate::store::Site;
 use axum::http::StatusCode;
@@ -80,6 +82,8 @@ pub(super) struct Head {
     pub(super) name: String,
     pub(super) sites: Vec<SiteLink>,
     pub(super) tabs: Vec<TabLink>,
+    /// Whoever is signed in.
+    pub(super) who: Option<Who>,
 }
 
 /// The site, and what stands at the top of its pages; `here` is the part of the dashboard that is shown.
@@ -95,7 +99,7 @@ pub(super) async fn find(app: &SharedApp, site_id: &str, here: Tab) -> Result<Op
             is_here: tab == here,
         };
         let tabs = Tab::ALL.map(tab).into();
-        let head = Head { site_id: site.site_id.clone(), name: name(&site), sites: links, tabs };
+        let head = Head { site_id: site.site_id.clone(), name: name(&site), sites: links, tabs, who: who_is_here() };
         (site, head)
     }))
 }

@@ -27,6 +27,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("migrations/0008_lists.sql")),
         M::up(include_str!("migrations/0009_job_payloads.sql")),
         M::up(include_str!("migrations/0010_outbox.sql")),
+        M::up(include_str!("migrations/0011_people.sql")),
         M::up(include_str!("migrations/0015_backups.sql")),
     ])
 }

@@ -22,12 +22,14 @@ mod operators;
 mod outbox;
 mod outlets;
 mod parts;
+mod people;
 mod rates;
 mod reports;
 mod rereading;
 mod rows;
 mod seals;
 mod sites;
+mod trail;
 mod writer;
 
 pub use backup::{CopyError, copy};
