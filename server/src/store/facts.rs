@@ -252,8 +252,18 @@ pub enum Behind {
     Clicks,
     /// Conversions that take nothing back.
     Conversions,
+    /// Of them leads.
+    Leads,
+    /// Of them sales.
+    Sales,
     /// Refunds and chargebacks.
     Returns,
+    /// Of them refunds.
+    Refunds,
+    /// Of them chargebacks.
+    Chargebacks,
+    /// Conversions, refunds and chargebacks: whatever moves money or may.
+    Money,
 }
 
 /// A row behind a figure.
