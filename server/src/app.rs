@@ -1,5 +1,6 @@
 //! What every request handler can reach.
 
+use crate::arrivals::Arrivals;
 use crate::assets::Assets;
 use crate::autoscan::AutoScan;
 use crate::config::Config;
@@ -55,6 +56,8 @@ pub struct App {
     pub jobs: Bell,
     /// Rings when there is something new for the platforms.
     pub outbox: Bell,
+    /// Rings when an event or a postback has arrived.
+    pub arrivals: Arrivals,
     /// Access tokens of platforms.
     pub tokens: Tokens,
     /// The one door through which requests leave.

@@ -3,6 +3,7 @@
 //! `docs/architecture.md` draws the layers; [`http`] is the table of contents of everything that can be called.
 
 pub mod app;
+pub mod arrivals;
 pub mod assets;
 pub mod attribution;
 pub mod audit;
@@ -16,6 +17,7 @@ pub mod dedupe;
 pub mod disk;
 pub mod fix;
 pub mod groups;
+pub mod health;
 pub mod http;
 pub mod importing;
 pub mod intake;

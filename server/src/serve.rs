@@ -32,6 +32,7 @@ pub async fn serve(
     }
     let upkeep = tokio::spawn(forget(app.clone()));
     let totals = tokio::spawn(totals::keep_up(app.store.clone()));
+    let watched = app.clone();
     let router = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let listener = listener.tap_io(|connection| {
         // Answers are small: waiting to fill a packet would only delay them.
@@ -49,6 +50,8 @@ pub async fn serve(
     totals.abort();
     tracing::info!("shutting down: no new connections, open requests may end");
     let _ = stop.send(true);
+    // A live feed never ends by itself.
+    watched.arrivals.end();
     match tokio::time::timeout(grace, &mut server).await {
         Ok(ended) => ended.unwrap_or_else(|error| Err(std::io::Error::other(error))),
         Err(_) => {

@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tagwerk_server::app::{App, SharedApp};
+use tagwerk_server::arrivals::Arrivals;
 use tagwerk_server::assets::Assets;
 use tagwerk_server::autoscan::AutoScan;
 use tagwerk_server::cli::Options;
@@ -49,6 +50,7 @@ pub(crate) async fn serve(options: &Options) -> Result<()> {
         autoscan: AutoScan::new(outgoing.clone(), &config.autoscan),
         jobs: Bell::default(),
         outbox: Bell::default(),
+        arrivals: Arrivals::default(),
         tokens: Tokens::default(),
         outgoing: outgoing.clone(),
         networks: NetworkApis::new(outgoing.clone(), &groups),

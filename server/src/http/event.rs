@@ -101,6 +101,7 @@ async fn take(
     let cookie = cookie(app, settings, headers, &events);
     if kept > 0 {
         app.store.receive_events(site_id, events).await?;
+        app.arrivals.ring();
         metrics::counter!("tagwerk_events_total").increment(kept as u64);
         if settings.sends_on() {
             app.outbox.ring();

@@ -72,6 +72,7 @@ pub async fn take(
         within_bounds(app, &site.site_id, source_ip)?;
     }
     let outcome = app.store.receive_postback(&site.site_id, postback).await?;
+    app.arrivals.ring();
     metrics::counter!("tagwerk_postbacks_total", "state" => outcome.state.as_str()).increment(1);
     if settings.sends_on() {
         app.outbox.ring();

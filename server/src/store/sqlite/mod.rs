@@ -14,6 +14,7 @@ mod deliveries;
 mod due;
 mod failure;
 mod forgetting;
+mod health;
 mod inbox;
 mod jobs;
 mod joins;
