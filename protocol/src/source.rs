@@ -72,7 +72,8 @@ impl Arrival {
     }
 }
 
-fn query(page: &str) -> impl Iterator<Item = (String, String)> + '_ {
+/// The parameters of a page's URL, in their order.
+pub fn query(page: &str) -> impl Iterator<Item = (String, String)> + '_ {
     let before = page.split('#').next().unwrap_or_default();
     form::pairs(before.split_once('?').map_or("", |(_, query)| query))
 }

@@ -186,6 +186,7 @@ fn visit(number: u64, at: i64) -> (ReceivedEvent, ReceivedEvent) {
         country: Some(format!("C{}", chance(number, 6, 30))),
         device: Some(["pc", "smartphone", "tablet"].get(chance(number, 7, 3) as usize).copied().unwrap_or("pc").into()),
         bot: false,
+        cost: None,
     };
     // A tenth of the visitors of some thousand visits before come again.
     let visitor = if number.is_multiple_of(10) { number.saturating_sub(5001) } else { number };

@@ -80,10 +80,10 @@ pub fn is_dimension(word: &str) -> bool {
     DIMENSIONS.contains(&word) || word.strip_prefix("utm_").is_some_and(is_parameter)
 }
 
-/// An amount in 10^-6 as people write it: at least two decimals, and no more than it has.
-pub fn shown(scaled: i64) -> String {
+/// An amount of 10^-6 as people write it: with at least two decimals, and no more than it has.
+pub fn written(scaled: i64) -> Amount {
     let decimals = (2..SCALE).find(|decimals| scaled % 10_i64.pow(SCALE - decimals) == 0);
-    Amount::from_scaled(scaled, decimals.unwrap_or(SCALE)).to_string()
+    Amount::from_scaled(scaled, decimals.unwrap_or(SCALE))
 }
 
 /// What people say of a cost, as texts.
@@ -304,7 +304,7 @@ mod tests {
     fn an_amount_is_shown_with_the_decimals_it_has() {
         let amounts = [(0, "0.00"), (5_000_000, "5.00"), (350_000, "0.35"), (1_234_500, "1.2345"), (1, "0.000001")];
         for (scaled, text) in amounts {
-            assert_eq!(shown(scaled), text);
+            assert_eq!(written(scaled).to_string(), text);
         }
     }
 
@@ -336,7 +336,7 @@ mod tests {
 
         #[test]
         fn any_amount_is_shown_as_it_is(scaled in 0..=MOST) {
-            prop_assert_eq!(amount(&shown(scaled)), Ok(scaled));
+            prop_assert_eq!(amount(&written(scaled).to_string()), Ok(scaled));
         }
     }
 }

@@ -8,6 +8,10 @@ use tagwerk_protocol::clicks::{Clicks, is_cookie_value};
 use tagwerk_protocol::event::Event;
 use tagwerk_protocol::source::{self, Arrival};
 
+mod cost;
+
+pub use cost::CostParam;
+
 const DAY: i64 = 86_400_000;
 
 /// What the request tells besides the event.
@@ -28,6 +32,8 @@ pub struct Rules<'a> {
     pub own_hosts: &'a [String],
     /// How long touches count.
     pub attribution: &'a Attribution,
+    /// What tells its cost, if anything does.
+    pub cost: Option<CostParam<'a>>,
 }
 
 /// The visit as it is written if this event is the first that is heard of it.
@@ -63,6 +69,8 @@ pub fn of(id: String, event: &Event, rules: Rules<'_>, request: &Request) -> New
         country: request.country.clone(),
         bot: event.automated || category == Some("crawler"),
         device: category.map(str::to_owned),
+        // Of its own landing page: the arrival that it is credited to was paid for once.
+        cost: rules.cost.and_then(|param| cost::of(&event.landing.page, param)),
     }
 }
 
@@ -135,7 +143,12 @@ mod tests {
         of(
             "row".into(),
             event,
-            Rules { clicks: &clicks, own_hosts: &[], attribution: &Attribution::default() },
+            Rules {
+                clicks: &clicks,
+                own_hosts: &[],
+                attribution: &Attribution::default(),
+                cost: Some(CostParam { name: "cost", currency: "EUR" }),
+            },
             &request,
         )
     }
@@ -232,6 +245,21 @@ mod tests {
         assert_eq!(built(visit(&direct, CHROME)).as_deref(), Some("fb.1.1.IwAR-Old_1"));
         direct.landing.at = 31 * DAY;
         assert_eq!(built(visit(&direct, CHROME)), None, "what is not credited makes no cookie");
+    }
+
+    #[test]
+    fn a_visit_costs_what_its_own_landing_page_says() {
+        let paid = "https://a.example/?cost=0.35";
+        assert_eq!(visit(&event(paid, None), CHROME).cost, Some((350_000, "EUR".to_owned())));
+        let credited = "https://a.example/?gclid=old&cost=0.35";
+        assert_eq!(visit(&event("https://a.example/", Some(credited)), CHROME).cost, None);
+    }
+
+    #[test]
+    fn what_tells_the_cost_is_no_source() {
+        let direct = visit(&event("https://a.example/?cost=0.35", Some("https://a.example/?gclid=old")), CHROME);
+        assert_eq!(direct.click_ids.get("gclid").map(String::as_str), Some("old"));
+        assert!(direct.source.is_empty());
     }
 
     #[test]

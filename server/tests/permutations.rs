@@ -296,6 +296,7 @@ fn reported(number: u8) -> ReceivedEvent {
             country: None,
             device: None,
             bot: false,
+            cost: None,
         },
     }
 }

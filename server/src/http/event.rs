@@ -82,7 +82,9 @@ async fn take(
         country: country(app, peer, headers),
     };
     let own_hosts = settings.own_hosts();
-    let rules = visit::Rules { clicks: &app.clicks, own_hosts: &own_hosts, attribution: &settings.attribution };
+    let cost = settings.cost.param.as_deref();
+    let cost = cost.map(|name| visit::CostParam { name, currency: settings.cost_currency() });
+    let rules = visit::Rules { clicks: &app.clicks, own_hosts: &own_hosts, attribution: &settings.attribution, cost };
     let received_at = app.now();
     let mut events = Vec::new();
     let mut broken = Vec::new();

@@ -11,6 +11,7 @@ use tagwerk_protocol::event::{Event, MAX_COOKIES};
 
 mod backups;
 mod conversion_row;
+mod costs;
 pub mod facts;
 pub mod health;
 mod jobs;
@@ -29,6 +30,7 @@ mod trail;
 
 pub use backups::{Backup, Backups};
 pub use conversion_row::ConversionRow;
+pub use costs::{Costs, SavedReport};
 pub use jobs::{Job, JobKind, JobState, Jobs, Step};
 pub use links::{LinkRow, Links};
 pub use list::{BadCursor, Field, Filter, List, Listing, Order, Page, Place, Time};
@@ -63,10 +65,10 @@ pub enum StoreError {
 
 /// Everything the server keeps.
 pub trait Store:
-    Backups + health::Health + Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync
+    Backups + health::Health + Sites + Inbox + Books + Costs + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync
 {
 }
-impl<T: Backups + health::Health + Sites + Inbox + Books + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync> Store for T {}
+impl<T: Backups + health::Health + Sites + Inbox + Books + Costs + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync> Store for T {}
 
 /// The store as handlers hold it.
 pub type SharedStore = Arc<dyn Store>;
@@ -149,6 +151,8 @@ pub struct NewVisit {
     pub device: Option<String>,
     /// Whether the user agent is a known bot, or the browser is driven by a program.
     pub bot: bool,
+    /// What it cost, as its landing page's address says: 10^-6 of a currency, three letters.
+    pub cost: Option<(i64, String)>,
 }
 
 /// Adds the cookies that are not known yet, up to [`MAX_COOKIES`] in all; whether any was.
@@ -401,6 +405,8 @@ pub struct Visit {
     pub device: Option<String>,
     /// Whether it is a bot or an automated browser.
     pub bot: bool,
+    /// What it cost, as its landing page's address says: 10^-6 of a currency, three letters.
+    pub cost: Option<(i64, String)>,
 }
 
 /// An event, as listed.

@@ -26,6 +26,23 @@ async fn a_visit_its_click_and_its_events_are_listed_when_the_request_is_answere
 }
 
 #[tokio::test]
+async fn a_visit_costs_what_the_site_s_parameter_in_its_landing_page_says() {
+    let server = Server::start().await;
+    let landed = |query: &str| {
+        let (mut view, _) = visit_with_click();
+        view.landing.page = format!("https://shop.example/?utm_source=news&{query}");
+        view
+    };
+    server.post_events(&[&landed("spent=0.35")]).await;
+    let change = json!({"cost": {"param": "spent"}, "reporting_currency": "USD"});
+    assert_eq!(server.patch_settings(change).await.status(), 200);
+    server.post_events(&[&landed("spent=0,35")]).await;
+    server.post_events(&[&landed("spent={cost}")]).await;
+    let costs: Vec<Value> = server.list("visits").await.into_iter().map(|visit| visit["cost"].clone()).collect();
+    assert_eq!(costs, [Value::Null, json!({"amount": "0.35", "currency": "USD"}), Value::Null]);
+}
+
+#[tokio::test]
 async fn an_event_sent_twice_is_kept_once() {
     let server = Server::start().await;
     let (view, click) = visit_with_click();

@@ -48,7 +48,10 @@ async fn a_change_is_merged_and_stays() {
     });
     assert_eq!(server.patch_settings(change).await.status(), 200);
     assert_eq!(
-        server.patch_settings(json!({"consent": {"gpc": true}, "reporting_currency": null, "cost": {"currency": null}})).await.status(),
+        server
+            .patch_settings(json!({"consent": {"gpc": true}, "reporting_currency": null, "cost": {"currency": null}}))
+            .await
+            .status(),
         200
     );
     let server = server.restarted();

@@ -108,6 +108,23 @@ pub(crate) async fn a_visit_is_written_once_and_never_again(store: SharedStore) 
     assert_eq!(store.events(&site_id, newest()).await.expect("read").items.len(), 2);
 }
 
+pub(crate) async fn a_visit_keeps_what_it_cost_when_it_was_first_heard_of(store: SharedStore) {
+    let site_id = site(&store).await;
+    let mut first = page_view(&visit(1));
+    first.visit.cost = Some((350_001, "USD".into()));
+    let mut later = page_view(&visit(1));
+    later.visit.cost = Some((9, "EUR".into()));
+    let free = page_view(&visit(2));
+    for received in [first, later, free] {
+        send(&store, &site_id, vec![received]).await;
+    }
+    let visits = store.visits(&site_id, newest()).await.expect("read").items;
+    let cost =
+        |number| visits.iter().find(|found| found.visit_id == visit(number).as_str()).expect("listed").cost.clone();
+    assert_eq!(cost(1), Some((350_001, "USD".to_owned())));
+    assert_eq!(cost(2), None);
+}
+
 pub(crate) async fn a_visit_tells_where_it_came_from(store: SharedStore) {
     let site_id = site(&store).await;
     let mut sent = page_view(&visit(1));

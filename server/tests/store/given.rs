@@ -111,6 +111,7 @@ fn received(event: Event) -> ReceivedEvent {
             country: Some("DE".into()),
             device: Some("pc".into()),
             bot: false,
+            cost: None,
         },
     }
 }

@@ -6,6 +6,7 @@
 
 mod attribution;
 mod backups;
+mod costs;
 mod deliveries;
 mod events;
 mod given;
@@ -37,6 +38,7 @@ macro_rules! conformance {
             an_event_keeps_everything_it_said,
             a_visit_is_written_once_and_never_again,
             a_visit_tells_where_it_came_from,
+            a_visit_keeps_what_it_cost_when_it_was_first_heard_of,
             a_visit_s_cookies_are_added_to_and_never_overwritten,
             a_cookie_of_the_page_goes_before_one_that_was_built,
             a_visit_keeps_a_bounded_number_of_cookies,
@@ -125,6 +127,16 @@ macro_rules! conformance {
             a_step_that_fails_moves_nothing,
             a_job_that_ended_loses_its_payload_and_stays_ended,
             jobs_are_listed_newest_first_without_their_payloads,
+        ]);
+        conformance!($open, costs: [
+            costs_are_read_by_the_days_they_touch,
+            a_cost_is_kept_as_it_was_told,
+            a_cost_under_the_same_id_takes_the_place_of_the_one_before,
+            a_cost_of_nothing_takes_away_what_was_under_its_id,
+            a_cost_is_removed_once_and_from_its_own_site,
+            what_came_from_one_kind_of_file_is_removed_by_its_days,
+            a_saved_report_takes_the_place_of_the_one_with_its_name,
+            a_saved_report_is_removed_once_and_from_its_own_site,
         ]);
         conformance!($open, lists: [
             every_list_can_be_read_in_parts_without_gap_or_repeat,

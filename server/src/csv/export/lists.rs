@@ -2,6 +2,7 @@
 //! API's fields; `docs/api.md` shows them.
 
 use super::Cell;
+use crate::costs;
 use crate::store::{
     ClickRow, ConversionRow, DeliveryRow, DeliveryState, EventRow, Millis, OrderEventRow, PostbackRow, Visit,
 };
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 /// Campaign parameters that have a column of their own; the others stand together in `source`.
 const SOURCE: [&str; 5] = ["utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"];
 
-const VISITS: [&str; 15] = [
+const VISITS: [&str; 17] = [
     "visit_id",
     "visitor_id",
     "at",
@@ -21,6 +22,8 @@ const VISITS: [&str; 15] = [
     "country",
     "device",
     "bot",
+    "cost",
+    "cost_currency",
     "first_touch_at",
     "first_touch_landing_page",
     "first_touch_referrer",
@@ -131,6 +134,8 @@ pub fn visit(visit: Visit) -> Vec<Cell> {
         Cell::text(visit.country),
         Cell::text(visit.device),
         Cell::Flag(visit.bot),
+        Cell::amount(visit.cost.as_ref().map(|(amount, _)| costs::written(*amount))),
+        Cell::text(visit.cost.as_ref().map(|(_, currency)| currency.as_str())),
         first.map_or(Cell::Nothing, |first| Cell::Time(first.at)),
         Cell::text(first.map(|first| first.landing_page.as_str())),
         Cell::text(first.and_then(|first| first.referrer.as_deref())),

@@ -1,6 +1,7 @@
 //! The JSON of everything that is listed: one function for each kind of row.
 
 use crate::app::App;
+use crate::costs;
 use crate::http::error::Error;
 use crate::jobs::replay::{corrections_of, opened};
 use crate::outbox::exchange::Exchange;
@@ -71,6 +72,7 @@ pub(super) fn visit_json(visit: Visit) -> Value {
         "country": visit.country,
         "device": visit.device,
         "bot": visit.bot,
+        "cost": visit.cost.map(|(amount, currency)| json!({ "amount": costs::written(amount), "currency": currency })),
     })
 }
 

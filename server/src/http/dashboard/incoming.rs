@@ -321,6 +321,7 @@ mod tests {
             country: Some("DE".into()),
             device: Some("pc".into()),
             bot: false,
+            cost: None,
         }
     }
 

@@ -28,6 +28,8 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("migrations/0009_job_payloads.sql")),
         M::up(include_str!("migrations/0010_outbox.sql")),
         M::up(include_str!("migrations/0011_people.sql")),
+        M::up(include_str!("migrations/0012_facts.sql")),
+        M::up(include_str!("migrations/0013_costs.sql")),
         M::up(include_str!("migrations/0015_backups.sql")),
     ])
 }

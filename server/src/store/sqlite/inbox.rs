@@ -151,8 +151,9 @@ fn keep_visit(connection: &Connection, site_id: &str, received: &ReceivedEvent) 
     let kept = connection
         .prepare_cached(
             "INSERT INTO visits (site_id, id, visit_id, visitor_id, at, received_at, landing_page, referrer, source,
-                                 click_ids, cookies, built_cookies, first_touch, country, device, bot, ip, user_agent)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site_id, visit_id) DO NOTHING",
+                                 click_ids, cookies, built_cookies, first_touch, country, device, bot, cost,
+                                 cost_currency, ip, user_agent)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site_id, visit_id) DO NOTHING",
         )?
         .execute(params![
             site_id,
@@ -171,6 +172,8 @@ fn keep_visit(connection: &Connection, site_id: &str, received: &ReceivedEvent) 
             visit.country,
             visit.device,
             visit.bot,
+            visit.cost.as_ref().map(|(amount, _)| amount),
+            visit.cost.as_ref().map(|(_, currency)| currency),
             received.ip,
             received.user_agent,
         ])?;

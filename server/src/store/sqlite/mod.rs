@@ -10,6 +10,7 @@ mod books;
 mod carriers;
 mod connection;
 mod conversions;
+mod costs;
 mod deliveries;
 mod due;
 mod failure;

@@ -67,6 +67,7 @@ pub(super) fn visit(row: &Row<'_>) -> Result<Visit, Failure> {
         country: row.get("country")?,
         device: row.get("device")?,
         bot: row.get("bot")?,
+        cost: row.get::<_, Option<i64>>("cost")?.zip(row.get("cost_currency")?),
     })
 }
 

@@ -77,7 +77,7 @@ pub(super) fn all() -> Value {
             &["visit_id", "at", "received_at", "landing_page"],
             &["visitor_id", "referrer", "country", "device"],
             &["source", "click_ids", "cookies"],
-            &[("first_touch", maybe("object")), ("bot", flag())],
+            &[("first_touch", maybe("object")), ("bot", flag()), ("cost", maybe("object"))],
         ),
         "Event": row(&["event_id", "visit_id", "at", "received_at", "name", "page"], &["click_id"], &["attributes"], &[]),
         "Click": row(
