@@ -98,12 +98,19 @@ fn site_of<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
 }
 
 /// `GET /assets/{name}`.
-pub async fn asset(State(app): State<SharedApp>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+///
+/// # Errors
+/// The asset cannot be compressed.
+pub async fn asset(
+    State(app): State<SharedApp>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
     // Who asks first for a rare one compresses it, which takes long: not on a thread that answers others meanwhile.
     let found = move || app.assets.get(&name).map(|asset| send(asset, ASSET_CACHE, &headers));
     match tokio::task::spawn_blocking(found).await.map_err(Error::broken)? {
-        Some(answer) => answer,
-        None => missing("there is no asset of that name; its page may be older than the tag"),
+        Some(answer) => Ok(answer),
+        None => Ok(missing("there is no asset of that name; its page may be older than the tag")),
     }
 }
 
