@@ -219,8 +219,11 @@ pub struct Conversion {
     pub custom: Vec<(String, String)>,
     /// When the sender says it happened, in milliseconds since 1970 UTC.
     pub sent_at: Option<i64>,
-    /// Whether the sender marked it as a test.
+    /// Whether it is a test: as the sender says, or as it was marked by hand.
     pub is_test: bool,
+    /// Whether that was marked by hand.
+    #[serde(default)]
+    pub marked: bool,
     /// What a repeat of it does.
     pub repeat: Repeat,
     /// What it shares with its repeats where each of them is a conversion of its own.

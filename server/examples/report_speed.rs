@@ -258,6 +258,7 @@ fn conversion(number: u64, transaction_type: TransactionType, sub_id: Option<Str
         recurring: false,
         click_expiry_days: None,
         past: false,
+        marked: false,
         notes: Vec::new(),
     }
 }

@@ -1,18 +1,20 @@
-//! What the operator puts right by hand: a parameter that a sender got wrong, a click for a sale that came without one, and reading the
-//! raw inbox again after a change of rules. What was sent is never touched: corrections lie beside it, and every later reading has them.
+//! What the operator puts right by hand: a parameter that a sender got wrong, a click for a sale that came without one, a sale that was a
+//! test, and reading the raw inbox again after a change of rules. What was sent is never touched: corrections lie beside it, and every later reading has them.
 
 use crate::app::{App, row_id};
 use crate::jobs::replay::{again, corrections_of};
-use crate::reading::{Corrections, click_id_parameter};
-use crate::store::{Channel, ConversionRow, Field, Filter, Job, JobKind, Page, PostbackRow, Site, StoreError};
+use crate::reading::{Corrections, TEST_MARK, click_id_parameter};
+use crate::store::{Channel, ConversionRow, Field, Filter, Job, JobKind, Page, PostbackRow, Said, Site, StoreError};
 use crate::vault::VaultError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tagwerk_protocol::group::Postback;
 
 /// How often a correction is tried again when the postback was read by somebody else in between.
 const TRIES: usize = 8;
 /// Most corrections of one postback.
 const MOST: usize = 50;
+/// Most conversions that are marked at once.
+const MOST_MARKED: usize = 100;
 /// Longest name of a parameter, in bytes.
 const LONGEST_NAME: usize = 100;
 /// Longest value of a parameter, in bytes.
@@ -95,6 +97,65 @@ pub async fn assign(app: &App, site_id: &str, conversion_id: &str, click_id: &st
         correct(app, site_id, postback_id, &changes).await?;
     }
     conversion(app, site_id, conversion_id).await
+}
+
+/// Marks a conversion as a test, or as none: every postback that tells it, or tells of the same transaction under another type, and of what
+/// is marked as a test also what takes it back. Answers with the conversion, and how many others were marked with it.
+///
+/// # Errors
+/// There is no such conversion, or too much is told of it.
+pub async fn mark(
+    app: &App,
+    site_id: &str,
+    conversion_id: &str,
+    is_test: bool,
+) -> Result<(ConversionRow, usize), FixError> {
+    let asked = conversion(app, site_id, conversion_id).await?;
+    let mut ids = same_transaction(app, site_id, &asked).await?;
+    if is_test {
+        for sale_id in ids.clone() {
+            ids.extend(app.store.returns_of(site_id, &sale_id).await?.into_iter().map(|row| row.id));
+        }
+    }
+    for id in &ids {
+        for teller in app.store.postbacks_of(site_id, id).await? {
+            mark_postback(app, site_id, &teller.id, is_test).await?;
+        }
+    }
+    Ok((conversion(app, site_id, conversion_id).await?, ids.len().saturating_sub(1)))
+}
+
+/// The conversion, and what else tells what happened to the money of its transaction.
+async fn same_transaction(app: &App, site_id: &str, asked: &ConversionRow) -> Result<BTreeSet<String>, FixError> {
+    let said = &asked.said;
+    let mut ids = BTreeSet::from([asked.id.clone()]);
+    // Where each call counts, the others are sales of their own.
+    let Some(transaction_id) = said.transaction_id.as_deref().filter(|_| said.series.is_none()) else { return Ok(ids) };
+    let only = vec![(Field::TransactionId, transaction_id.to_owned()), (Field::Group, said.group.clone())];
+    let page = Page { filter: Filter { only, ..Filter::default() }, ..Page::first(MOST_MARKED) };
+    let found = app.store.conversions(site_id, page).await?;
+    if found.next.is_some() {
+        let more =
+            format!("more than {MOST_MARKED} conversions share this transaction; correct their postbacks one by one");
+        return Err(FixError::Refused(more));
+    }
+    let is_same = |row: &ConversionRow| row.said.series.is_none() && row.said.transaction_type == said.transaction_type;
+    ids.extend(found.items.into_iter().filter(is_same).map(|row| row.id));
+    Ok(ids)
+}
+
+/// Marks one postback; what is so without a mark needs none.
+async fn mark_postback(app: &App, site_id: &str, postback_id: &str, is_test: bool) -> Result<(), FixError> {
+    let site = existing(app, site_id).await?;
+    let missing = FixError::Missing("there is no such postback");
+    let postback = app.store.postback(site_id, postback_id).await?.ok_or(missing)?;
+    let mut corrections = corrections_of(app, &postback).map_err(FixError::Broken)?;
+    corrections.remove(TEST_MARK);
+    let unmarked = again(app, &site, &postback, Some(&corrections)).map_err(FixError::Broken)?;
+    let is_so = matches!(unmarked.said, Ok(Said::Conversion { conversion, .. }) if conversion.is_test == is_test);
+    let mark = (!is_so).then(|| if is_test { "1" } else { "0" }.to_owned());
+    correct(app, site_id, postback_id, &Changes::from([(TEST_MARK.to_owned(), mark)])).await?;
+    Ok(())
 }
 
 /// Begins to read the site's whole raw inbox again by the rules of now; answers with the job.

@@ -29,6 +29,13 @@ pub struct Rules {
     /// The hash of the call as it was sent ([`call`]), where something in it was corrected by hand: it stays the same call, so that
     /// its repeats are known.
     pub call: Option<String>,
+    /// Whether it is a test, where that was marked by hand; else the sender says.
+    pub test_mark: Option<bool>,
+}
+
+/// What is noted of a conversion that was marked by hand.
+pub const fn marked(is_test: bool) -> &'static str {
+    if is_test { "marked as a test by hand" } else { "sent as a test, and marked as none by hand" }
 }
 
 /// Reads a call's parameters by the rules of `group` for this channel. `call_id` tells it from its repeats, where each counts.
@@ -71,7 +78,10 @@ pub fn understand(
         Ok(sent.named(name.as_deref())?.map(str::to_owned))
     };
     let transaction_id = own(&fields.transaction_id)?;
-    let is_test = sent.named(fields.is_test.as_deref())?.is_some_and(is_truthy);
+    // What was marked by hand stays the conversion that it was sent as: a repeat of the call is known as one, and does not bring it back.
+    let sent_as_test = sent.named(fields.is_test.as_deref())?.is_some_and(is_truthy);
+    let is_test = rules.test_mark.unwrap_or(sent_as_test);
+    notes.extend(rules.test_mark.map(|is_test| marked(is_test).to_owned()));
     let mut custom = Vec::new();
     for name in &postback.custom {
         if let Some(value) = sent.first(name) {
@@ -109,7 +119,7 @@ pub fn understand(
         transaction_type,
         type_sent: word,
         content: &content,
-        is_test,
+        is_test: sent_as_test,
     };
     let base = by_transaction.hash();
     let event_id = own(&fields.event_id)?.filter(|_| repeat == Repeat::IgnoreByEventId);
@@ -145,6 +155,7 @@ pub fn understand(
         custom,
         sent_at: sent_at(&sent, postback),
         is_test,
+        marked: rules.test_mark.is_some(),
         repeat,
         click_expiry_days: rules.click_expiry_days,
         past: rules.past,

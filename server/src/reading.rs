@@ -33,8 +33,11 @@ pub struct RawRequest {
     pub cut: Option<String>,
 }
 
-/// Parameters that the operator set by hand, by name; an empty value takes the parameter away.
+/// Parameters that the operator set by hand, by name; an empty value takes the parameter away. Under [`TEST_MARK`] stands no parameter.
 pub type Corrections = BTreeMap<String, String>;
+
+/// The correction that says whether it is a test, `1` or `0`, whatever the group calls its tests and whether it knows any.
+pub const TEST_MARK: &str = "#test";
 
 impl RawRequest {
     /// Where it belongs: what is sealed for one postback opens for no other.
@@ -171,13 +174,19 @@ fn rules(settings: &SiteSettings, of_group: Option<&GroupSettings>, channel: Cha
         click_expiry_days: of_group.and_then(|group| group.click_expiry_days),
         past: matches!(channel, Channel::Import | Channel::Reconcile),
         call: None,
+        test_mark: None,
     }
 }
 
 /// The rules for a call in which something was corrected: it stays the call that it was when it was sent.
 fn rules_of_call(rules: Rules, form: &Postback, sent: &[(String, String)], corrections: &Corrections) -> Rules {
     let call = (!corrections.is_empty()).then(|| intake::call(sent, form, rules.past));
-    Rules { call, ..rules }
+    Rules { call, test_mark: test_mark(corrections), ..rules }
+}
+
+/// Whether it was marked by hand as a test, or as none.
+pub fn test_mark(corrections: &Corrections) -> Option<bool> {
+    corrections.get(TEST_MARK).filter(|word| !word.is_empty()).map(|word| intake::is_truthy(word))
 }
 
 /// The parameters of a request, as they were sent. Of a notification the body alone counts, since nothing else is signed.
@@ -205,7 +214,7 @@ pub fn click_id_parameter<'a>(groups: &'a Groups, channel: Channel, group: &str)
 
 /// The pairs with what was corrected by hand in the place of what was sent; names are compared as everywhere.
 fn corrected(mut pairs: Vec<(String, String)>, corrections: &Corrections) -> Vec<(String, String)> {
-    for (name, value) in corrections {
+    for (name, value) in corrections.iter().filter(|(name, _)| *name != TEST_MARK) {
         let plain = Postback::plain_name(name);
         pairs.retain(|(sent, _)| Postback::plain_name(sent) != plain);
         if !value.is_empty() {
@@ -276,7 +285,7 @@ fn notification(
         });
     }
     if is(&ipn.noted) {
-        return Ok(match order_event(group, ipn, event, &pairs) {
+        return Ok(match order_event(group, ipn, event, &pairs, test_mark(corrections)) {
             Some(event) => Said::OrderEvent(event),
             None => Said::Nothing { reason: format!("{event} names no order"), settled: false },
         });
@@ -290,7 +299,13 @@ fn notification(
 }
 
 /// What an event without money says about its order.
-fn order_event(group: &Group, ipn: &Ipn, event: &str, pairs: &[(String, String)]) -> Option<OrderEvent> {
+fn order_event(
+    group: &Group,
+    ipn: &Ipn,
+    event: &str,
+    pairs: &[(String, String)],
+    test_mark: Option<bool>,
+) -> Option<OrderEvent> {
     let fields = &ipn.form.fields;
     let get = |name: Option<&str>| {
         let plain = Postback::plain_name(name?);
@@ -305,7 +320,8 @@ fn order_event(group: &Group, ipn: &Ipn, event: &str, pairs: &[(String, String)]
         product_id: get(fields.product_id.as_deref()),
         billing_status: get(fields.billing_status.as_deref()),
         sub_id: get(Some(&fields.click_id)),
-        is_test: get(fields.is_test.as_deref()).is_some_and(|word| intake::is_truthy(&word)),
+        is_test: test_mark
+            .unwrap_or_else(|| get(fields.is_test.as_deref()).is_some_and(|word| intake::is_truthy(&word))),
     })
 }
 

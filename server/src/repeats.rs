@@ -1,6 +1,7 @@
 //! What becomes of several calls that say different things under one identity. Pure, and but for edits without a time of their own
 //! functions of the set alone: the order of arrival does not matter.
 
+use crate::intake;
 use tagwerk_protocol::conversion::{Conversion, Repeat};
 
 /// Which of two versions goes first: the one sent earlier, one with a time before one without, and where that is equal the smaller hash.
@@ -14,10 +15,22 @@ fn rank(version: &Conversion) -> (i64, &str) {
 /// What was brought in afterwards tells anew what was told at the time, and often less of it: it counts only where nothing was told then.
 /// What a repeat does is said by the version that goes first. An edit is a later call by its meaning: of equal times, or where none is
 /// told, the one received last counts.
+///
+/// One that was marked by hand as a test, or as none, marks all: what is told of it once more does not bring it back.
 pub fn fold(versions: &[Conversion]) -> Option<Conversion> {
+    let mut booked = counted(versions)?;
+    let marked = versions.iter().filter(|version| version.marked).min_by(|a, b| rank(a).cmp(&rank(b)));
+    if let Some(marked) = marked.filter(|_| !booked.marked) {
+        (booked.is_test, booked.marked) = (marked.is_test, true);
+        booked.notes.push(intake::marked(marked.is_test).to_owned());
+    }
+    Some(booked)
+}
+
+fn counted(versions: &[Conversion]) -> Option<Conversion> {
     let told_then: Vec<Conversion> = versions.iter().filter(|version| !version.past).cloned().collect();
     if !told_then.is_empty() && told_then.len() < versions.len() {
-        return fold(&told_then);
+        return counted(&told_then);
     }
     let first = versions.iter().min_by(|a, b| rank(a).cmp(&rank(b)))?;
     match first.repeat {
@@ -148,6 +161,7 @@ mod tests {
             recurring: false,
             click_expiry_days: None,
             past: false,
+            marked: false,
             notes: Vec::new(),
         }
     }

@@ -155,6 +155,7 @@ fn conversion(kind: TransactionType, transaction: &str, sub_id: Option<&str>, va
         recurring: false,
         click_expiry_days: None,
         past: false,
+        marked: false,
         notes: Vec::new(),
     }
 }

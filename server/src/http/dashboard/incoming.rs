@@ -294,6 +294,7 @@ mod tests {
                 recurring: false,
                 click_expiry_days: None,
                 past: false,
+                marked: false,
                 notes: vec!["a note".into()],
             },
             sale_id: None,

@@ -30,6 +30,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("migrations/0011_people.sql")),
         M::up(include_str!("migrations/0012_facts.sql")),
         M::up(include_str!("migrations/0013_costs.sql")),
+        M::up(include_str!("migrations/0014_story.sql")),
         M::up(include_str!("migrations/0015_backups.sql")),
     ])
 }

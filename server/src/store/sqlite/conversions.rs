@@ -192,7 +192,7 @@ pub(super) fn write(
     let vendor = Money::of(conversion.amounts.vendor)?;
     let brutto = Money::of(conversion.amounts.brutto)?;
     let netto = Money::of(conversion.amounts.netto)?;
-    let columns: [(&str, &dyn ToSql); 49] = [
+    let columns: [(&str, &dyn ToSql); 50] = [
         ("site_id", &site_id),
         ("id", &id),
         ("at", &at),
@@ -230,6 +230,7 @@ pub(super) fn write(
         ("custom", &json(&conversion.custom)?),
         ("sent_at", &conversion.sent_at),
         ("is_test", &conversion.is_test),
+        ("marked", &conversion.marked),
         ("notes", &json(&conversion.notes)?),
         ("versions", &versions),
         ("repeat_mode", &conversion.repeat.as_str()),

@@ -34,6 +34,12 @@ pub(super) const WITHDRAW: &str = "
     UPDATE deliveries INDEXED BY deliveries_of_a_conversion SET state = 'refused', reason = ?4
     WHERE site_id = ?1 AND conversion_id = ?2 AND state IN ('waiting', 'stopped') AND (?3 IS NULL OR platform = ?3)";
 
+/// Ends what waits of a conversion that was told under another event id since it was no test, or was one. Those of tests begin with a word
+/// that no other begins with ([`dedupe::event_id`]).
+pub(super) const WITHDRAW_OTHERWISE: &str = "
+    UPDATE deliveries INDEXED BY deliveries_of_a_conversion SET state = 'refused', reason = ?4
+    WHERE site_id = ?1 AND conversion_id = ?2 AND state IN ('waiting', 'stopped') AND (event_id GLOB 'test*') <> ?3";
+
 /// An outlet's rules, as far as making a delivery needs them.
 struct Outlet {
     platform: String,
@@ -102,7 +108,12 @@ pub(super) fn of_conversion(connection: &Connection, site_id: &str, told: &Told<
     let takes_back = told.said.transaction_type != TransactionType::Payment;
     let mut came_with: Option<Vec<String>> = None;
     let mut clicked_at: Option<Option<Millis>> = None;
-    let mut withdrawn = false;
+    let mut withdrawn = connection.prepare_cached(WITHDRAW_OTHERWISE)?.execute(params![
+        site_id,
+        told.id,
+        told.said.is_test,
+        UNWANTED
+    ])? > 0;
     for outlet in outlets {
         if told.received_at < outlet.since {
             continue;
@@ -181,14 +192,14 @@ fn withdraw(
 /// Makes the deliveries of the other conversions that platforms know by the same event id.
 fn of_others(connection: &Connection, site_id: &str, id: &str, said: &Conversion) -> Result<(), Failure> {
     let Some(transaction_id) = said.transaction_id.as_deref().filter(|_| said.series.is_none()) else { return Ok(()) };
-    let others: Vec<String> = connection
-        .prepare_cached(OTHERS)?
-        .query_map(
-            params![site_id, transaction_id, said.group, said.is_test, said.transaction_type.as_str(), id],
-            |row| row.get(0),
-        )?
-        .collect::<Result<_, _>>()?;
-    others.iter().try_for_each(|other| of_booked(connection, site_id, other))
+    // Those that are no tests where it has become one, too, and the other way round.
+    for is_test in [false, true] {
+        let asked = params![site_id, transaction_id, said.group, is_test, said.transaction_type.as_str(), id];
+        let others: Vec<String> =
+            connection.prepare_cached(OTHERS)?.query_map(asked, |row| row.get(0))?.collect::<Result<_, _>>()?;
+        others.iter().try_for_each(|other| of_booked(connection, site_id, other))?;
+    }
+    Ok(())
 }
 
 /// Makes the deliveries of what a visitor's later visits brought, where a visit that has just been reported tells a click id.

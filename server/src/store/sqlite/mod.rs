@@ -31,6 +31,7 @@ mod rereading;
 mod rows;
 mod seals;
 mod sites;
+mod story;
 mod trail;
 mod writer;
 

@@ -43,13 +43,17 @@ const OLD: &str = "
     WHERE deadline <= ? AND state IN ('waiting', 'stopped') LIMIT ?";
 
 /// What becomes of a delivery that is sent again. To an outlet that is stopped it goes once that goes on; to one that is switched off it
-/// does not go.
+/// does not go. What would tell of a test as of a sale is not sent.
 const AGAIN: &str = "
     SET state = CASE WHEN outlets.stopped IS NULL THEN 'waiting' ELSE 'stopped' END,
         reason = 'sent again by hand', not_before = ?1, receipt = NULL, finished_at = NULL,
         deadline = max(deliveries.deadline, ?1 + ?2)
     FROM outlets
-    WHERE outlets.site_id = deliveries.site_id AND outlets.platform = deliveries.platform AND deliveries.site_id = ?3";
+    WHERE outlets.site_id = deliveries.site_id AND outlets.platform = deliveries.platform AND deliveries.site_id = ?3
+      AND NOT (deliveries.event_id NOT GLOB 'test*' AND EXISTS (
+          SELECT 1 FROM conversions
+          WHERE conversions.site_id = deliveries.site_id AND conversions.id = deliveries.conversion_id
+            AND conversions.is_test = 1))";
 
 #[async_trait]
 impl Outbox for Sqlite {
@@ -183,7 +187,11 @@ fn no_longer_delivered(connection: &Connection, site_id: &str, again: &Again) ->
         Again::One(id) => {
             let sql = "UPDATE outlets SET delivered = delivered - 1
                        WHERE site_id = ?1 AND delivered > 0 AND platform = (
-                           SELECT platform FROM deliveries WHERE site_id = ?1 AND id = ?2 AND state = 'delivered')";
+                           SELECT platform FROM deliveries
+                           WHERE site_id = ?1 AND id = ?2 AND state = 'delivered'
+                             AND NOT (event_id NOT GLOB 'test*' AND EXISTS (
+                                 SELECT 1 FROM conversions
+                                 WHERE site_id = ?1 AND id = deliveries.conversion_id AND is_test = 1)))";
             connection.prepare_cached(sql)?.execute([site_id, id])?;
         }
         Again::All(platform, DeliveryState::Delivered) => {
@@ -300,7 +308,7 @@ fn keep(connection: &Connection, site_id: &str, settled: &Settled, now: Millis) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sqlite::deliveries::{LATER, OTHERS, WITHDRAW};
+    use crate::store::sqlite::deliveries::{LATER, OTHERS, WITHDRAW, WITHDRAW_OTHERWISE};
     use crate::store::sqlite::outlets::COUNTS;
     use crate::store::sqlite::{Options, connection};
 
@@ -344,6 +352,7 @@ mod tests {
     fn what_each_conversion_asks_is_answered_by_an_index_however_many_there_are() {
         for (sql, index) in [
             (WITHDRAW, "deliveries_of_a_conversion (site_id=? AND conversion_id=?)"),
+            (WITHDRAW_OTHERWISE, "deliveries_of_a_conversion (site_id=? AND conversion_id=?)"),
             (OTHERS, "conversions_of_a_transaction (site_id=? AND transaction_id=?"),
             (LATER, "conversions_of_a_visit (site_id=? AND lead_visit=?)"),
             (LATER, "visits_of_a_visitor (site_id=? AND visitor_id=?)"),

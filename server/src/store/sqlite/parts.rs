@@ -3,7 +3,7 @@
 
 use super::Sqlite;
 use super::failure::Failure;
-use crate::store::{Field, List, Listing, Millis, Order, Page, Place, StoreError, Time};
+use crate::store::{Field, Filter, List, Listing, Looked, Millis, Order, Page, Place, StoreError, Time};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
@@ -29,6 +29,79 @@ impl Sqlite {
         })
         .await
     }
+}
+
+impl Sqlite {
+    /// One part of a table's rows, newest first, of which at most so many are looked at, unless an index finds what is asked for.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        list: List,
+        table: &'static str,
+        site_id: &str,
+        page: Page,
+        most: usize,
+        read: fn(&Row<'_>) -> Result<T, Failure>,
+    ) -> Result<Looked<T>, StoreError> {
+        let site_id = site_id.to_owned();
+        self.read(move |connection| {
+            let select = selected(list, table, &page.filter);
+            let mut asked = Asked::of(list, &select, &site_id, &page)?;
+            let by_index = |(field, value): &&(Field, String)| is_indexed(list, *field, value);
+            let only: Vec<(Field, String)> = page.filter.only.iter().filter(by_index).cloned().collect();
+            let last = if only.len() == page.filter.only.len() {
+                None
+            } else {
+                let page = Page { filter: Filter { only, ..page.filter.clone() }, ..page.clone() };
+                last_of(connection, Asked::of(list, &select, &site_id, &page)?, most)?
+            };
+            if let Some(last) = &last {
+                asked.bounded(&last.id);
+            }
+            let found: Looked<T> = part(connection, list, &asked, &page, read)?.into();
+            Ok(match (found.next.is_some(), last) {
+                (false, Some(last)) => Looked { next: Some(last.cursor()), down_to: Some(last.at), ..found },
+                _ => found,
+            })
+        })
+        .await
+    }
+}
+
+/// Rows of a table, found by the index of what is asked for where SQLite, which knows nothing of the rows, would take another.
+fn selected(list: List, table: &str, filter: &Filter) -> String {
+    let state = filter.only.iter().find(|(field, _)| list == List::Postbacks && *field == Field::State);
+    let index = match state.map(|(_, value)| value.as_str()) {
+        Some("unattributed") => " INDEXED BY postbacks_unattributed",
+        Some("updated") => " INDEXED BY postbacks_updated",
+        Some("test") => " INDEXED BY postbacks_tests",
+        _ => "",
+    };
+    format!("SELECT * FROM {table} AS row{index}")
+}
+
+/// Whether an index of its own finds what has this value, so that all of it may be looked through.
+fn is_indexed(list: List, field: Field, value: &str) -> bool {
+    match (list, field) {
+        (List::Postbacks, Field::State) => !matches!(value, "accepted" | "duplicate"),
+        (List::Postbacks, Field::Id | Field::ConversionId)
+        | (List::Events, Field::EventId | Field::VisitId)
+        | (List::Clicks, Field::ClickId | Field::VisitId)
+        | (List::Visits, Field::VisitId | Field::VisitorId)
+        | (List::OrderEvents, Field::OrderId | Field::TransactionId) => true,
+        _ => false,
+    }
+}
+
+/// The place of the last of so many rows; `None` where there are not that many.
+fn last_of(connection: &Connection, mut asked: Asked, most: usize) -> Result<Option<Place>, Failure> {
+    asked.values.pop();
+    asked.values.push(1.into());
+    asked.values.push(i64::try_from(most).unwrap_or(i64::MAX).saturating_sub(1).into());
+    asked.sql.push_str(" OFFSET ?");
+    let mut statement = connection.prepare_cached(&asked.sql)?;
+    let mut rows = statement.query(params_from_iter(&asked.values))?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(Place { at: row.get("received_at")?, id: row.get("id")? }))
 }
 
 /// A statement with the values in it.
@@ -93,6 +166,13 @@ impl Asked {
         Ok(asked)
     }
 
+    /// Nothing that came before the row of this id.
+    fn bounded(&mut self, id: &str) {
+        let begins = "row.site_id = ?1";
+        self.sql = self.sql.replacen(begins, &format!("{begins} AND row.id >= ?2"), 1);
+        self.values.insert(1, Value::Text(id.to_owned()));
+    }
+
     /// One condition more, with the values for the bare `?` in it.
     fn and(&mut self, condition: &str, values: &[Value]) {
         self.sql.push_str(" AND ");
@@ -151,7 +231,8 @@ fn condition(list: List, field: Field, value: &str) -> Option<&'static str> {
         (List::Visits, Field::Device) => Some("row.device = ?"),
         (List::Visits, Field::Bot) => Some("row.bot = ?"),
         (List::Events, Field::EventId) => Some("row.event_id = ?"),
-        (List::Events | List::Clicks, Field::VisitId) => Some(OF_A_VISIT),
+        (List::Events, Field::VisitId) => Some("row.id IN (SELECT id FROM events WHERE site_id = ?1 AND visit_id = ?)"),
+        (List::Clicks, Field::VisitId) => Some("row.id IN (SELECT id FROM clicks WHERE site_id = ?1 AND visit_id = ?)"),
         (List::Events, Field::ClickId) => Some("row.click_id = lower(?)"),
         (List::Events, Field::Name) => Some("row.name = ?"),
         (List::Clicks, Field::ClickId) => Some("row.click_id = lower(?)"),
@@ -164,6 +245,9 @@ fn condition(list: List, field: Field, value: &str) -> Option<&'static str> {
         (List::Postbacks, Field::State) if value == "refused" => {
             Some("row.id IN (SELECT id FROM postbacks WHERE site_id = ?1 AND state = 'refused')")
         }
+        (List::Postbacks, Field::State) if value == "unattributed" => Some("row.state = 'unattributed'"),
+        (List::Postbacks, Field::State) if value == "updated" => Some("row.state = 'updated'"),
+        (List::Postbacks, Field::State) if value == "test" => Some("row.state = 'test'"),
         (List::Conversions, Field::State) if value == "unattributed" => Some("row.state = 'unattributed'"),
         (List::Conversions, Field::State) if value == "test" => Some("row.state = 'test'"),
         (List::Postbacks | List::Conversions | List::Jobs, Field::State) => Some("row.state = ?"),
@@ -181,9 +265,13 @@ fn condition(list: List, field: Field, value: &str) -> Option<&'static str> {
         (List::Conversions, Field::VisitId) => {
             Some("row.id IN (SELECT id FROM conversions WHERE site_id = ?1 AND lead_visit = ? AND visit_id = ?)")
         }
-        (List::OrderEvents, Field::TransactionId) => Some("row.transaction_id = ?"),
+        (List::OrderEvents, Field::TransactionId) => {
+            Some("row.id IN (SELECT id FROM order_events WHERE site_id = ?1 AND transaction_id = ?)")
+        }
         (List::Conversions, Field::TransactionType) => Some("row.transaction_type = ?"),
-        (List::OrderEvents, Field::OrderId) => Some("row.order_id = ?"),
+        (List::OrderEvents, Field::OrderId) => {
+            Some("row.id IN (SELECT id FROM order_events WHERE site_id = ?1 AND order_id = ?)")
+        }
         (List::Conversions | List::OrderEvents, Field::ProductId) => Some("row.product_id = ?"),
         (List::Conversions, Field::OrderType) => Some("row.order_type = ?"),
         (List::Conversions, Field::BillingType) => Some("row.billing_type = ?"),
@@ -208,11 +296,6 @@ fn condition(list: List, field: Field, value: &str) -> Option<&'static str> {
         _ => None,
     }
 }
-
-/// What a visit did, which begins when the visit was written: what lies before it need not be read. Ids are cut to steps of about a
-/// minute, since those of one request may differ by a moment.
-const OF_A_VISIT: &str = "row.visit_id = ?
-    AND row.id >= coalesce((SELECT substr(id, 1, 8) FROM visits WHERE site_id = ?1 AND visit_id = ?), '')";
 
 /// The click id that a conversion shows: that of ours that its sub-id is, else the sub-id as sent.
 const OF_A_CLICK: &str = "row.id IN (
@@ -251,15 +334,11 @@ fn part<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Filter;
     use crate::store::sqlite::books::CONVERSIONS;
     use crate::store::sqlite::{Options, connection};
 
     /// How SQLite would read a part, as it says: the steps, one a line.
     fn plan(list: List, page: &Page) -> String {
-        let directory = tempfile::tempdir().expect("a directory");
-        let connection =
-            connection::writing(&directory.path().join("tagwerk.db"), &Options::default()).expect("a database");
         let select = match list {
             List::Visits => "SELECT * FROM visits AS row",
             List::Events => "SELECT * FROM events AS row",
@@ -271,7 +350,13 @@ mod tests {
             List::Deliveries => "SELECT * FROM deliveries AS row",
             List::Jobs => "SELECT * FROM jobs AS row",
         };
-        let asked = Asked::of(list, select, "Site", page).expect("it can be asked");
+        plan_of(&Asked::of(list, select, "Site", page).expect("it can be asked"))
+    }
+
+    fn plan_of(asked: &Asked) -> String {
+        let directory = tempfile::tempdir().expect("a directory");
+        let connection =
+            connection::writing(&directory.path().join("tagwerk.db"), &Options::default()).expect("a database");
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", asked.sql)).expect("SQL");
         let steps = statement.query_map(params_from_iter(&asked.values), |row| row.get::<_, String>("detail"));
         let steps: Vec<String> = steps.expect("a plan").collect::<Result<_, _>>().expect("a plan");
@@ -294,9 +379,9 @@ mod tests {
             (List::Visits, Field::VisitId, "v", "(site_id=? AND visit_id=?)"),
             (List::Visits, Field::VisitorId, "v", "visits_of_a_visitor (site_id=? AND visitor_id=?)"),
             (List::Events, Field::EventId, "e", "(site_id=? AND event_id=?)"),
-            (List::Events, Field::VisitId, "v", "PRIMARY KEY (site_id=? AND id>?)"),
+            (List::Events, Field::VisitId, "v", "events_of_a_visit (site_id=? AND visit_id=?)"),
             (List::Clicks, Field::ClickId, "c", "(site_id=? AND click_id=?)"),
-            (List::Clicks, Field::VisitId, "v", "PRIMARY KEY (site_id=? AND id>?)"),
+            (List::Clicks, Field::VisitId, "v", "clicks_of_a_visit (site_id=? AND visit_id=?)"),
             (List::Postbacks, Field::State, "refused", "postbacks_refused (site_id=? AND state=?)"),
             (List::Postbacks, Field::ConversionId, "c", "postbacks_of_a_conversion (site_id=? AND conversion_id=?)"),
             (List::Conversions, Field::State, "unattributed", "conversions_unattributed (site_id=? AND state=?)"),
@@ -321,6 +406,28 @@ mod tests {
             (List::Deliveries, Field::State, "refused", "deliveries_unfinished (site_id=?"),
         ] {
             assert_entered_by(&filtered(list, field, value), index);
+        }
+    }
+
+    #[test]
+    fn what_is_looked_through_only_so_far_goes_on_where_it_stopped() {
+        for (filter, index) in [
+            (vec![(Field::State, "unattributed")], "postbacks_unattributed (site_id=? AND state=? AND id>? AND id<?)"),
+            (
+                vec![(Field::State, "test"), (Field::Channel, "ipn")],
+                "postbacks_tests (site_id=? AND state=? AND id>? AND id<?)",
+            ),
+            (vec![(Field::Channel, "ipn")], "PRIMARY KEY (site_id=? AND id>? AND id<?)"),
+        ] {
+            let only = filter.iter().map(|(field, value)| (*field, (*value).to_owned())).collect();
+            let page =
+                Page { after: Some("5_0190".into()), filter: Filter { only, ..Filter::default() }, ..Page::first(50) };
+            let select = selected(List::Postbacks, "postbacks", &page.filter);
+            let mut asked = Asked::of(List::Postbacks, &select, "Site", &page).expect("it can be asked");
+            asked.bounded("0180");
+            let plan = plan_of(&asked);
+            assert_entered_by(&plan, index);
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
         }
     }
 

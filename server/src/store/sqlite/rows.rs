@@ -176,6 +176,7 @@ pub(super) fn said(row: &Row<'_>) -> Result<Conversion, Failure> {
         custom: from_json(row, "custom")?,
         sent_at: row.get("sent_at")?,
         is_test: row.get("is_test")?,
+        marked: row.get("marked")?,
         repeat: Repeat::parse(&repeat).ok_or_else(|| Failure::Unreadable(format!("{repeat:?} is no repeat mode")))?,
         series: row.get("series")?,
         rebill: row.get("rebill")?,
