@@ -67,8 +67,11 @@ fn changes(before: &Value, after: &Value) -> Result<Map<String, Value>, ChangeEr
     compare("", before, after, &mut sealed);
     for key in sealed.into_iter().map(|(key, _)| key) {
         // Masks are alike however the secret under them changed; and what stands in no file is told by its default above.
-        let is_told = found.keys().any(|told| told == &key || key.starts_with(&format!("{told}.")) || told.starts_with(&format!("{key}.")));
-        let is_secret = ["ipn_passphrase", "api_key"].iter().any(|name| key.ends_with(name)) || key.starts_with("platforms.");
+        let is_told = found
+            .keys()
+            .any(|told| told == &key || key.starts_with(&format!("{told}.")) || told.starts_with(&format!("{key}.")));
+        let is_secret =
+            ["ipn_passphrase", "api_key"].iter().any(|name| key.ends_with(name)) || key.starts_with("platforms.");
         if !is_told && is_secret {
             found.insert(key, json!("replaced"));
         }
@@ -95,7 +98,16 @@ fn compare(path: &str, before: &Value, after: &Value, found: &mut Map<String, Va
         }
         return;
     }
-    found.insert(path.to_owned(), json!({ "before": before, "after": after }));
+    let told = |value: &Value| if path.starts_with("platforms.") { without_path(value) } else { value.clone() };
+    found.insert(path.to_owned(), json!({ "before": told(before), "after": told(after) }));
+}
+
+/// A platform's address without what follows its host: what gives the right to send there may stand in it.
+fn without_path(value: &Value) -> Value {
+    let Some((scheme, rest)) = value.as_str().and_then(|text| text.split_once("://")) else { return value.clone() };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    if host.len() == rest.len() { value.clone() } else { format!("{scheme}://{host}/…").into() }
 }
 
 /// Cuts what is too long to be read: what others sent may stand in there.
@@ -135,7 +147,11 @@ mod tests {
         let told = between(json!({}), json!({ "purchase_value": "netto", "consent": { "mode": "wait" } }));
         assert_eq!(told["purchase_value"]["after"], "netto");
         assert!(told["purchase_value"]["before"].is_string(), "the default: {told}");
-        assert_eq!(told.as_object().map(Map::len), Some(if told.get("consent.mode").is_some() { 2 } else { 1 }), "{told}");
+        assert_eq!(
+            told.as_object().map(Map::len),
+            Some(if told.get("consent.mode").is_some() { 2 } else { 1 }),
+            "{told}"
+        );
     }
 
     #[test]
@@ -145,6 +161,14 @@ mod tests {
         assert_eq!(told, json!({ "groups.net.ipn_passphrase": "replaced" }));
         let told = between(json!({}), with("sealed-two")).to_string();
         assert!(!told.contains("sealed"), "{told}");
+    }
+
+    #[test]
+    fn of_a_platform_s_address_only_the_host_is_told() {
+        let with = |url: &str| json!({ "platforms": { "webhook": { "url": url } } });
+        let told = between(with("https://a.example"), with("https://me:pass@b.example/hook/s3cret?key=s3cret"));
+        let expected = json!({ "before": "https://a.example", "after": "https://b.example/…" });
+        assert_eq!(told, json!({ "platforms.webhook.url": expected }));
     }
 
     #[test]

@@ -56,7 +56,9 @@ impl Role {
     pub fn means(self) -> &'static str {
         match self {
             Role::ReadOnly => "sees reports, the log and settings, and changes nothing.",
-            Role::Analyst => "sees postback URLs too, adds costs, saves reports, corrects, assigns, replays and resends.",
+            Role::Analyst => {
+                "sees postback URLs too, adds costs, saves reports, corrects, assigns, replays and resends."
+            }
             Role::Owner => "changes settings and credentials, adds people and tokens, erases and exports everything.",
         }
     }
@@ -119,6 +121,14 @@ pub fn name(text: &str) -> Result<String, Unfit> {
         return Err(Unfit("a name has no control characters".into()));
     }
     Ok(name.to_owned())
+}
+
+/// The role of this word.
+///
+/// # Errors
+/// There is no such role.
+pub fn role(word: &str) -> Result<Role, Unfit> {
+    Role::parse(word).ok_or_else(|| Unfit("a role is owner, analyst or read_only".into()))
 }
 
 /// Checks that a password may be chosen by the person with this address. Length is all that counts.

@@ -26,8 +26,9 @@ mod when;
 mod worklist;
 
 use crate::app::SharedApp;
+use crate::audit;
 use crate::http::error::Error;
-use crate::http::session::{SameOrigin, SignedIn};
+use crate::http::session::{Owner, SameOrigin, SignedIn};
 use crate::reading::RawRequest;
 use crate::settings::SiteSettings;
 use crate::store::{ClickRow, ConversionRow, Listing, Page, Place, PostbackRow, StoreError, Visit};
@@ -244,7 +245,7 @@ struct ValueForm {
 
 async fn choose_value(
     _: SameOrigin,
-    _: SignedIn,
+    Owner(who): Owner,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     Form(form): Form<ValueForm>,
@@ -253,7 +254,7 @@ async fn choose_value(
         let sentence = "Go back, choose one of the five rules and save again.";
         return Ok(page::refuse(StatusCode::UNPROCESSABLE_ENTITY, "That is not a rule of value", sentence));
     };
-    app.patch_settings(&site_id, json!({ "purchase_value": rule.as_str() })).await?;
+    audit::patch_settings(&app, &who, &site_id, json!({ "purchase_value": rule.as_str() })).await?;
     Ok(page::guarded(Redirect::to(&format!("/sites/{site_id}?saved=value#value")).into_response()))
 }
 

@@ -2,12 +2,15 @@
 
 use super::error::Error;
 use super::request::header_text;
-use crate::app::SharedApp;
+use super::session::secret;
+use crate::app::{SharedApp, row_id};
+use crate::audit;
 use crate::people::{Role, Who};
-use crate::store::Millis;
+use crate::store::{ApiToken, Millis};
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -43,6 +46,41 @@ pub async fn is_admin_token(app: &SharedApp, token: &str) -> Result<bool, Error>
 /// Whether a use now is to be noted after this one.
 pub(super) fn is_to_be_noted(last: Option<Millis>, now: Millis) -> bool {
     last.is_none_or(|last| now - last >= NOTED_EVERY)
+}
+
+/// Makes a token, writes down that it was made, and gives it: it is shown this once.
+///
+/// # Errors
+/// The store does not take it, or the system gives no randomness.
+pub(super) async fn new_token(
+    app: &SharedApp,
+    who: &Who,
+    name: String,
+    role: Role,
+) -> Result<(ApiToken, String), Error> {
+    let secret = format!("tagwerk_{}", secret().map_err(Error::broken)?);
+    let token = ApiToken {
+        id: row_id(),
+        name,
+        role,
+        hash: token_hash(&secret),
+        created_at: app.now(),
+        created_by: who.name.clone(),
+        last_used_at: None,
+    };
+    app.store.add_token(token.clone()).await?;
+    audit::note(app, who, None, "token.made", json!({ "name": token.name, "role": role.as_str() })).await;
+    Ok((token, secret))
+}
+
+/// Revokes a token at once, and writes it down; `false` where there is none.
+///
+/// # Errors
+/// The store does not take it.
+pub(super) async fn revoke_token(app: &SharedApp, who: &Who, id: &str) -> Result<bool, Error> {
+    let Some(token) = app.store.remove_token(id).await? else { return Ok(false) };
+    audit::note(app, who, None, "token.revoked", json!({ "name": token.name, "role": token.role.as_str() })).await;
+    Ok(true)
 }
 
 async fn bearer(parts: &Parts, app: &SharedApp) -> Result<Who, Error> {

@@ -26,6 +26,7 @@ pub use origin::SameOrigin;
 pub(super) use attempts::Attempts;
 pub(super) use present::{remember, who_is_here};
 pub use sign_in::routes;
+pub(super) use sign_in::{hashed, is_right, waiting};
 
 /// How long a session lasts, in seconds.
 const SESSION_SECONDS: i64 = 30 * 24 * 60 * 60;

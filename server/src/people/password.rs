@@ -21,8 +21,8 @@ pub fn hash(password: &str) -> Result<String, Error> {
 /// Whether this is the password that was hashed. Without a hash it takes as long, and is `false`.
 pub fn is_right(password: &str, hash: Option<&str>) -> bool {
     let Some(kept) = hash.or(NOBODY.as_deref()) else { return false };
-    let same = PasswordHash::new(kept)
-        .is_ok_and(|kept| Argon2::default().verify_password(password.as_bytes(), &kept).is_ok());
+    let same =
+        PasswordHash::new(kept).is_ok_and(|kept| Argon2::default().verify_password(password.as_bytes(), &kept).is_ok());
     same && hash.is_some()
 }
 

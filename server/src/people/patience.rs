@@ -35,8 +35,7 @@ impl Patience {
     /// It is too early; how many milliseconds remain. That attempt does not make the wait longer.
     pub fn begin(&mut self, email: &str, now: i64) -> Result<(), i64> {
         self.make_room(now);
-        let account =
-            self.accounts.entry(email.to_owned()).or_insert(Account { tried: 0, next_at: now, last_at: now });
+        let account = self.accounts.entry(email.to_owned()).or_insert(Account { tried: 0, next_at: now, last_at: now });
         if account.next_at > now {
             return Err(account.next_at - now);
         }

@@ -3,8 +3,9 @@
 use super::settings::existing;
 use super::shapes::time;
 use crate::app::SharedApp;
+use crate::audit;
 use crate::http::error::Error;
-use crate::http::operator::Operator;
+use crate::http::operator::{Administrator, Changing};
 use crate::http::request;
 use crate::postback_urls;
 use crate::rotation::GRACE_HOURS;
@@ -17,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 /// Every address of a site, as it stands with the tracking id of now.
 pub(super) async fn postback_urls(
-    _: Operator,
+    _: Changing,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
 ) -> Result<Json<Value>, Error> {
@@ -47,7 +48,7 @@ impl Default for Grace {
 
 /// Gives a site a new tracking id.
 pub(super) async fn rotate(
-    _: Operator,
+    Administrator(who): Administrator,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     body: Body,
@@ -62,6 +63,8 @@ pub(super) async fn rotate(
             .map_err(|error| Error::Invalid(format!("the body must be like {{\"grace_hours\": 168}}: {error}")))?
     };
     let rotated = app.rotate_tracking_id(&site_id, grace.grace_hours).await?;
+    let about = json!({ "grace_hours": grace.grace_hours });
+    audit::note(&app, &who, Some(&site_id), "tracking_id.rotated", about).await;
     Ok(Json(json!({ "tracking_id": rotated.tracking_id, "replaced": replaced_json(&rotated.replaced) })))
 }
 

@@ -3,14 +3,15 @@
 use super::settings::existing;
 use super::shapes::{answer_json, delivery_json, request_json};
 use crate::app::SharedApp;
+use crate::audit;
 use crate::http::error::Error;
-use crate::http::operator::Operator;
+use crate::http::operator::{Changing, Operator};
 use crate::outbox::opened;
 use crate::store::Again;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A delivery with its last request, secrets redacted, and what was answered.
 pub(super) async fn one(
@@ -31,7 +32,7 @@ pub(super) async fn one(
 
 /// Sends a delivery again, whatever became of it, under the same event id; answers with it as it waits then.
 pub(super) async fn replay(
-    _: Operator,
+    Changing(who): Changing,
     State(app): State<SharedApp>,
     Path((site_id, delivery_id)): Path<(String, String)>,
 ) -> Result<(StatusCode, Json<Value>), Error> {
@@ -42,6 +43,8 @@ pub(super) async fn replay(
     if count == 0 {
         return Err(Error::Refused(super::platforms::switched_off(&delivery.platform)));
     }
+    let about = json!({ "platform": delivery.platform, "delivery_id": delivery.id, "count": count });
+    audit::note(&app, &who, Some(&site_id), "delivery.resent", about).await;
     Ok((StatusCode::ACCEPTED, Json(delivery_json(delivery))))
 }
 

@@ -3,9 +3,10 @@
 use super::settings::existing;
 use super::shapes::job_json;
 use crate::app::{App, SharedApp};
+use crate::audit;
 use crate::csv::import::Choices;
 use crate::http::error::Error;
-use crate::http::operator::Operator;
+use crate::http::operator::Changing;
 use crate::http::request::{BodyError, body_within, header_text};
 use crate::importing::rehearsal::{RehearsalError, rehearse};
 use crate::importing::{ImportError, Importer};
@@ -15,12 +16,12 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tagwerk_protocol::form;
 
 /// Takes a file of past conversions: answers what would become of it, or the job that brings it in.
 pub(super) async fn receive(
-    _: Operator,
+    Changing(who): Changing,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     RawQuery(query): RawQuery,
@@ -45,6 +46,7 @@ pub(super) async fn receive(
         return Err(Error::Refused("an import of this site is under way; wait until it is through".into()));
     }
     app.jobs.ring();
+    audit::note(&app, &who, Some(&site_id), "import.begun", json!({ "job_id": job.id, "bytes": file.len() })).await;
     Ok((StatusCode::ACCEPTED, Json(job_json(job))))
 }
 

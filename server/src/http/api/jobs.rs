@@ -3,15 +3,16 @@
 use super::settings::existing;
 use super::shapes::job_json;
 use crate::app::SharedApp;
+use crate::audit;
 use crate::http::error::Error;
-use crate::http::operator::Operator;
+use crate::http::operator::{Changing, Operator};
 use crate::http::request;
 use crate::jobs::reconcile::{self, NotBegun, Task};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One job.
 pub(super) async fn job(
@@ -26,7 +27,7 @@ pub(super) async fn job(
 
 /// Asks a network's API for sales whose postback never came; answers with the job.
 pub(super) async fn reconcile(
-    _: Operator,
+    Changing(who): Changing,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     body: Body,
@@ -43,5 +44,6 @@ pub(super) async fn reconcile(
         NotBegun::Store(error) => Error::Store(error),
         NotBegun::Vault(error) => Error::from(error),
     })?;
+    audit::note(&app, &who, Some(&site_id), "reconcile.begun", json!({ "job_id": job.id, "group": task.group })).await;
     Ok((StatusCode::ACCEPTED, Json(job_json(job))))
 }

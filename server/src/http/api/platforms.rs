@@ -3,8 +3,9 @@
 use super::settings::existing;
 use super::shapes::{overview_json, trial_json};
 use crate::app::{App, SharedApp};
+use crate::audit;
 use crate::http::error::Error;
-use crate::http::operator::Operator;
+use crate::http::operator::{Administrator, Changing, Operator};
 use crate::http::request;
 use crate::outbox::overview::overview;
 use crate::outbox::trial;
@@ -58,7 +59,7 @@ pub(super) async fn list(
 
 /// Sends a test event at once; answers with what was sent and what came of it.
 pub(super) async fn test(
-    _: Operator,
+    Administrator(who): Administrator,
     State(app): State<SharedApp>,
     Path((site_id, name)): Path<(String, String)>,
     body: Body,
@@ -69,13 +70,16 @@ pub(super) async fn test(
     }
     let settings = SiteSettings::of(&existing(&app, &site_id).await?)?;
     is_known(&name)?;
-    let trial = trial::send(&app, &site_id, &settings, &name, &kind).await.map_err(Error::Refused)?;
+    let trial = trial::send(&app, &site_id, &settings, &name, &kind).await;
+    let about = json!({ "platform": name, "type": kind, "sent": trial.is_ok() });
+    audit::note(&app, &who, Some(&site_id), "platform.tested", about).await;
+    let trial = trial.map_err(Error::Refused)?;
     Ok(Json(trial_json(trial)))
 }
 
 /// Lets a platform go on that is stopped or waits.
 pub(super) async fn resume(
-    _: Operator,
+    Changing(who): Changing,
     State(app): State<SharedApp>,
     Path((site_id, name)): Path<(String, String)>,
 ) -> Result<StatusCode, Error> {
@@ -85,12 +89,13 @@ pub(super) async fn resume(
         return Err(Error::Refused(switched_off(&name)));
     }
     app.outbox.ring();
+    audit::note(&app, &who, Some(&site_id), "platform.resumed", json!({ "platform": name })).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Sends every delivery of a platform again that is in a state; answers with how many they are.
 pub(super) async fn replay(
-    _: Operator,
+    Changing(who): Changing,
     State(app): State<SharedApp>,
     Path((site_id, name)): Path<(String, String)>,
     body: Body,
@@ -106,8 +111,10 @@ pub(super) async fn replay(
     if !is_on {
         return Err(Error::Refused(switched_off(&name)));
     }
-    let count = app.store.send_again(&site_id, Again::All(name, state), app.now()).await?;
+    let count = app.store.send_again(&site_id, Again::All(name.clone(), state), app.now()).await?;
     app.outbox.ring();
+    let about = json!({ "platform": name, "state": state.as_str(), "count": count });
+    audit::note(&app, &who, Some(&site_id), "platform.resent", about).await;
     Ok(Json(json!({ "count": count })))
 }
 

@@ -2,8 +2,9 @@
 
 use super::shapes::time;
 use crate::app::SharedApp;
+use crate::audit;
 use crate::http::error::Error;
-use crate::http::operator::Operator;
+use crate::http::operator::{Administrator, Operator};
 use crate::http::request::{BodyError, body_within};
 use crate::rates::ecb::MAX_BYTES;
 use crate::rates::import::{ImportError, Imported, day_of, import};
@@ -55,13 +56,21 @@ pub(super) async fn list(
 }
 
 /// `POST /api/v1/rates`: the body is a file of the ECB's.
-pub(super) async fn take(_: Operator, State(app): State<SharedApp>, body: Body) -> Result<Json<Value>, Error> {
+pub(super) async fn take(
+    Administrator(who): Administrator,
+    State(app): State<SharedApp>,
+    body: Body,
+) -> Result<Json<Value>, Error> {
     let file = body_within(MAX_BYTES, body).await.map_err(|error| match error {
         BodyError::TooLarge(_) => Error::TooLarge(format!("the file is longer than {} MB", MAX_BYTES / 1_000_000)),
         BodyError::Broken => Error::Invalid("the body broke off".into()),
     })?;
     match import(app.store.as_ref(), file, "supplied to the API", app.now()).await {
-        Ok(imported) => Ok(Json(imported_json(&imported))),
+        Ok(imported) => {
+            let told = imported_json(&imported);
+            audit::note(&app, &who, None, "rates.supplied", told.clone()).await;
+            Ok(Json(told))
+        }
         Err(ImportError::File(error)) => Err(Error::Refused(error.to_string())),
         Err(ImportError::Store(error)) => Err(error.into()),
     }

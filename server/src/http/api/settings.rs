@@ -2,10 +2,12 @@
 
 use super::shapes::site_json;
 use crate::app::{App, SharedApp};
+use crate::audit;
 use crate::http::error::Error;
-use crate::http::operator::Operator;
+use crate::http::operator::{Administrator, Operator};
 use crate::http::request;
-use crate::settings::SiteSettings;
+use crate::people::Role;
+use crate::settings::{MASK, SiteSettings};
 use crate::store::Site;
 use axum::Json;
 use axum::body::Body;
@@ -13,9 +15,13 @@ use axum::extract::{Path, State};
 use serde_json::{Value, json};
 
 /// Every site, oldest first.
-pub(super) async fn sites(_: Operator, State(app): State<SharedApp>) -> Result<Json<Value>, Error> {
+pub(super) async fn sites(Operator(who): Operator, State(app): State<SharedApp>) -> Result<Json<Value>, Error> {
     let sites = app.store.sites().await?;
-    let items = sites.iter().map(site_json).collect::<Result<Vec<_>, _>>()?;
+    let mut items = sites.iter().map(site_json).collect::<Result<Vec<_>, _>>()?;
+    if who.role < Role::Analyst {
+        // Whoever knows it can send postbacks.
+        items.iter_mut().filter_map(|site| site.get_mut("tracking_id")).for_each(|id| *id = MASK.into());
+    }
     Ok(Json(json!({ "items": items, "next": null })))
 }
 
@@ -38,7 +44,7 @@ pub(super) async fn settings(
 
 /// Changes settings by a JSON merge patch.
 pub(super) async fn patch_settings(
-    _: Operator,
+    Administrator(who): Administrator,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     body: Body,
@@ -46,5 +52,5 @@ pub(super) async fn patch_settings(
     let body = request::body(&app, body).await.map_err(|error| error.sentence(&app))?;
     let change =
         serde_json::from_slice(&body).map_err(|error| Error::Invalid(format!("the body is not JSON: {error}")))?;
-    Ok(Json(app.patch_settings(&site_id, change).await?.shown()?))
+    Ok(Json(audit::patch_settings(&app, &who, &site_id, change).await?.shown()?))
 }

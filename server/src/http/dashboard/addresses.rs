@@ -2,8 +2,9 @@
 
 use super::page;
 use crate::app::{App, SharedApp};
+use crate::audit;
 use crate::http::error::Error;
-use crate::http::session::{SameOrigin, SignedIn};
+use crate::http::session::{Owner, SameOrigin};
 use crate::rotation::GRACE_HOURS;
 use crate::store::{ReplacedTrackingId, StoreError};
 use axum::extract::{Form, Path, State};
@@ -23,7 +24,7 @@ pub(super) struct PassphraseForm {
 /// Keeps the passphrase of a network's signed notifications.
 pub(super) async fn choose_passphrase(
     _: SameOrigin,
-    _: SignedIn,
+    Owner(who): Owner,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     Form(form): Form<PassphraseForm>,
@@ -34,7 +35,7 @@ pub(super) async fn choose_passphrase(
         return Ok(page::refuse(StatusCode::UNPROCESSABLE_ENTITY, "That is no passphrase", sentence));
     }
     let change = json!({ "groups": { form.group.as_str(): { "ipn_passphrase": passphrase } } });
-    app.patch_settings(&site_id, change).await?;
+    audit::patch_settings(&app, &who, &site_id, change).await?;
     Ok(page::guarded(Redirect::to(&format!("/sites/{site_id}?saved=passphrase#networks")).into_response()))
 }
 
@@ -46,12 +47,14 @@ pub(super) struct RotateForm {
 /// Gives the site a new tracking id.
 pub(super) async fn rotate(
     _: SameOrigin,
-    _: SignedIn,
+    Owner(who): Owner,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     Form(form): Form<RotateForm>,
 ) -> Result<Response, Error> {
-    app.rotate_tracking_id(&site_id, form.grace_hours.unwrap_or(GRACE_HOURS)).await?;
+    let grace_hours = form.grace_hours.unwrap_or(GRACE_HOURS);
+    app.rotate_tracking_id(&site_id, grace_hours).await?;
+    audit::note(&app, &who, Some(&site_id), "tracking_id.rotated", json!({ "grace_hours": grace_hours })).await;
     Ok(page::guarded(Redirect::to(&format!("/sites/{site_id}?saved=rotation#rotation")).into_response()))
 }
 

@@ -6,8 +6,9 @@ use super::platforms::{Done, Notice, When, title};
 use super::when::Moment;
 use super::{page, with_their_ads};
 use crate::app::SharedApp;
+use crate::audit;
 use crate::http::error::Error;
-use crate::http::session::{SameOrigin, SignedIn};
+use crate::http::session::{Analyst, SameOrigin, SignedIn};
 use crate::outbox::exchange::Exchange;
 use crate::outbox::opened;
 use crate::settings::SiteSettings;
@@ -19,7 +20,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use page::PageAssets;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use url::form_urlencoded::Serializer;
 
@@ -298,13 +299,15 @@ pub(super) async fn one(
 /// Sends a delivery again, under the same event id.
 pub(super) async fn again(
     _: SameOrigin,
-    _: SignedIn,
+    Analyst(who): Analyst,
     State(app): State<SharedApp>,
     Path((site_id, id)): Path<(String, String)>,
 ) -> Result<Response, Error> {
     let Some((row, _)) = app.store.delivery(&site_id, &id).await? else { return Ok(no_delivery()) };
     let count = app.store.send_again(&site_id, Again::One(row.id.clone()), app.now()).await?;
     app.outbox.ring();
+    let about = json!({ "platform": row.platform, "delivery_id": row.id, "count": count });
+    audit::note(&app, &who, Some(&site_id), "delivery.resent", about).await;
     let query = Serializer::new(String::new()).append_pair("platform", &row.platform).finish();
     let path = format!("/sites/{site_id}/deliveries/{}?done=again&count={count}&{query}", row.id);
     Ok(page::guarded(Redirect::to(&path).into_response()))

@@ -8,8 +8,9 @@ use super::platform_form::{self, Input, Problems, SetUpForm};
 use super::platforms::{Done, Notice, PlatformEntry, entry};
 use super::{Head, find, no_site, page};
 use crate::app::{App, ChangeError, SharedApp};
+use crate::audit;
 use crate::http::error::Error;
-use crate::http::session::{SameOrigin, SignedIn};
+use crate::http::session::{Owner, SameOrigin, SignedIn};
 use crate::outbox::trial::{self, Trial};
 use crate::platforms::{self, Account, Fate, Platform};
 use crate::settings::{SettingsError, SiteSettings};
@@ -167,7 +168,7 @@ pub(super) async fn show(
 /// Keeps what the form says; what cannot be is told beside it.
 pub(super) async fn save(
     _: SameOrigin,
-    _: SignedIn,
+    Owner(who): Owner,
     State(app): State<SharedApp>,
     Path((site_id, name)): Path<(String, String)>,
     Form(filled): Form<Vec<(String, String)>>,
@@ -181,7 +182,7 @@ pub(super) async fn save(
         Err(problems) => problems,
         Ok(change) => {
             let done = if platform_change::clears_secrets(about, &said, &change) { "moved" } else { "saved" };
-            match app.patch_settings(&site_id, json!({ "platforms": { name.as_str(): change } })).await {
+            match audit::patch_settings(&app, &who, &site_id, json!({ "platforms": { name.as_str(): change } })).await {
                 Ok(_) => {
                     let path = format!("/sites/{site_id}/platforms/{name}?done={done}");
                     return Ok(page::guarded(Redirect::to(&path).into_response()));
@@ -198,14 +199,14 @@ pub(super) async fn save(
 /// Forgets everything that the site says about it.
 pub(super) async fn remove(
     _: SameOrigin,
-    _: SignedIn,
+    Owner(who): Owner,
     State(app): State<SharedApp>,
     Path((site_id, name)): Path<(String, String)>,
 ) -> Result<Response, Error> {
     if let Err(refused) = found(&app, &site_id, &name).await? {
         return Ok(refused);
     }
-    app.patch_settings(&site_id, json!({ "platforms": { name.as_str(): null } })).await?;
+    audit::patch_settings(&app, &who, &site_id, json!({ "platforms": { name.as_str(): null } })).await?;
     let path = format!("/sites/{site_id}/platforms?done=removed&platform={name}");
     Ok(page::guarded(Redirect::to(&path).into_response()))
 }
@@ -219,7 +220,7 @@ pub(super) struct TestForm {
 /// Sends a test event. What came of it is kept nowhere, so it is shown at once.
 pub(super) async fn test(
     _: SameOrigin,
-    _: SignedIn,
+    Owner(who): Owner,
     State(app): State<SharedApp>,
     Path((site_id, name)): Path<(String, String)>,
     Form(form): Form<TestForm>,
@@ -230,6 +231,8 @@ pub(super) async fn test(
     };
     let kind = if form.kind.trim().is_empty() { "Purchase" } else { form.kind.trim() };
     let came = trial::send(&app, &site_id, &found.settings, &name, kind).await;
+    let about = json!({ "platform": name, "type": kind, "sent": came.is_ok() });
+    audit::note(&app, &who, Some(&site_id), "platform.tested", about).await;
     found.page(&app, Shown { trial: Some(TrialShown::of(kind, came)), ..Shown::default() }).await
 }
 
@@ -242,7 +245,7 @@ pub(super) struct LabelForm {
 /// Leads to the set-up of another one, under a label.
 pub(super) async fn another(
     _: SameOrigin,
-    _: SignedIn,
+    _: Owner,
     State(app): State<SharedApp>,
     Path((site_id, name)): Path<(String, String)>,
     Form(form): Form<LabelForm>,

@@ -4,8 +4,9 @@ use super::head::{Head, Tab, find, no_site};
 use super::page;
 use super::when::{Moment, apart};
 use crate::app::{App, SharedApp};
+use crate::audit;
 use crate::http::error::Error;
-use crate::http::session::{SameOrigin, SignedIn};
+use crate::http::session::{Analyst, SameOrigin, SignedIn};
 use crate::outbox::overview::{Overview, Standing, overview};
 use crate::platforms;
 use crate::settings::SiteSettings;
@@ -16,6 +17,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use page::PageAssets;
 use serde::Deserialize;
+use serde_json::json;
 use url::form_urlencoded::byte_serialize;
 
 /// How many of the newest refusals are asked for their reasons.
@@ -187,22 +189,6 @@ async fn reasons(app: &App, site_id: &str, platform: &str) -> Result<Vec<Reason>
     Ok(reasons)
 }
 
-/// A platform to which nothing is sent before the operator has done something.
-pub(super) struct Trouble {
-    pub(super) name: String,
-    pub(super) title: String,
-    pub(super) reason: String,
-}
-
-/// The platforms that are stopped.
-pub(super) async fn troubles(app: &App, site_id: &str, settings: &SiteSettings) -> Result<Vec<Trouble>, StoreError> {
-    let outlets = app.store.outlets(site_id).await?;
-    let stopped = overview(settings, &outlets, app.now()).into_iter().filter(|one| one.standing == Standing::Stopped);
-    Ok(stopped
-        .map(|one| Trouble { title: title(&one.name), name: one.name, reason: one.reason.unwrap_or_default() })
-        .collect())
-}
-
 #[derive(Template)]
 #[template(path = "platforms.html")]
 struct Platforms {
@@ -291,7 +277,7 @@ fn led(site_id: &str, name: &str, back: &str, done: &str) -> Response {
 /// Lets a platform go on that is stopped or waits.
 pub(super) async fn resume(
     _: SameOrigin,
-    _: SignedIn,
+    Analyst(who): Analyst,
     State(app): State<SharedApp>,
     Path((site_id, name)): Path<(String, String)>,
     Form(form): Form<Back>,
@@ -301,13 +287,14 @@ pub(super) async fn resume(
         return Ok(page::refuse(StatusCode::NOT_FOUND, "There is nothing to go on with", sentence));
     }
     app.outbox.ring();
+    audit::note(&app, &who, Some(&site_id), "platform.resumed", json!({ "platform": name })).await;
     Ok(led(&site_id, &name, &form.back, "resumed"))
 }
 
 /// Sends everything of a platform again that is in one state.
 pub(super) async fn again(
     _: SameOrigin,
-    _: SignedIn,
+    Analyst(who): Analyst,
     State(app): State<SharedApp>,
     Path((site_id, name)): Path<(String, String)>,
     Form(form): Form<Back>,
@@ -322,5 +309,7 @@ pub(super) async fn again(
     };
     let count = app.store.send_again(&site_id, Again::All(name.clone(), state), app.now()).await?;
     app.outbox.ring();
+    let about = json!({ "platform": name, "state": state.as_str(), "count": count });
+    audit::note(&app, &who, Some(&site_id), "platform.resent", about).await;
     Ok(led(&site_id, &name, &form.back, &format!("again&count={count}")))
 }

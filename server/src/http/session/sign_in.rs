@@ -210,17 +210,12 @@ impl Attempt<'_> {
     }
 
     async fn wait(&self, email: &str, left: Millis) -> Result<Response, Error> {
-        let seconds = left.saturating_add(999) / 1000;
-        let time = match seconds {
-            ..=90 => format!("{seconds} seconds"),
-            _ => format!("{} minutes", seconds.saturating_add(59) / 60),
-        };
-        let problem = format!("Too many wrong passwords for this account. Wait {time}, then try again.");
+        let problem = format!("Too many wrong passwords for this account. Wait {}, then try again.", waiting(left));
         let mut page = SignIn::new(self.app).await?;
         page.email = email;
         page.problem = Some(&problem);
         let mut response = page.refused(StatusCode::TOO_MANY_REQUESTS)?;
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds(left)));
         Ok(response)
     }
 
@@ -243,6 +238,20 @@ impl Attempt<'_> {
 /// A person, as the trail names them.
 fn who(user: &User) -> Who {
     Who { name: user.email.clone(), role: user.role, user_id: Some(user.id.clone()) }
+}
+
+/// Milliseconds in seconds, rounded up.
+fn seconds(left: Millis) -> i64 {
+    left.saturating_add(999) / 1000
+}
+
+/// How long somebody has to wait, as people say it.
+pub(crate) fn waiting(left: Millis) -> String {
+    match seconds(left) {
+        1 => "a second".into(),
+        short @ ..=90 => format!("{short} seconds"),
+        long => format!("{} minutes", long.saturating_add(59) / 60),
+    }
 }
 
 /// Hashes a password where waiting does no harm.
