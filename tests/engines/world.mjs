@@ -29,6 +29,7 @@ export async function startWorld(server) {
   const target = new URL(server.url);
   const pages = new Map();
   const opened = [];
+  const asked = [];
   const told = [];
   const log = [];
   const news = new EventEmitter().setMaxListeners(0);
@@ -79,6 +80,7 @@ export async function startWorld(server) {
   };
 
   const serve = async (request, response) => {
+    asked.push({ url: request.url, origin: request.headers.origin });
     const url = new URL(request.url, `http://${request.headers.host}`);
     if (url.hostname === TAG_HOST) return serveTag(request, response, url);
     if (!exists(url.hostname) || url.pathname === '/favicon.ico') return response.writeHead(404).end();
@@ -116,6 +118,8 @@ export async function startWorld(server) {
     note,
     /** What happened, in order: pages served, addresses opened, events sent and answered. */
     log,
+    /** Every request that came, with the origin that it names. */
+    asked,
     /** Lines of events that the server has taken. */
     told,
     /** Addresses that were asked for and are no page of a row's: `{ url, method, body }`; speculative requests are none. */
