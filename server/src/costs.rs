@@ -2,6 +2,10 @@
 //!
 //! What a single visit cost, as its landing page's address says, is kept with the visit (`visit.rs`).
 
+pub mod columns;
+pub mod file;
+mod row;
+
 use crate::store::Millis;
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
@@ -84,6 +88,36 @@ pub fn is_dimension(word: &str) -> bool {
 pub fn written(scaled: i64) -> Amount {
     let decimals = (2..SCALE).find(|decimals| scaled % 10_i64.pow(SCALE - decimals) == 0);
     Amount::from_scaled(scaled, decimals.unwrap_or(SCALE))
+}
+
+/// What keeping some costs would change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Costs that were not there.
+    pub added: usize,
+    /// Costs that say something else than before.
+    pub changed: usize,
+    /// Costs that are there as they are.
+    pub same: usize,
+    /// Costs of nothing that take away one that was there.
+    pub removed: usize,
+}
+
+impl Change {
+    /// Compares what is told with what is kept, by the ids.
+    pub fn of(kept: &[Cost], told: &[Cost]) -> Self {
+        let kept: BTreeMap<&str, &Cost> = kept.iter().map(|cost| (cost.id.as_str(), cost)).collect();
+        let mut change = Self::default();
+        for cost in told {
+            match kept.get(cost.id.as_str()) {
+                Some(_) if cost.amount == 0 => change.removed += 1,
+                Some(before) if before.amount == cost.amount => change.same += 1,
+                Some(_) => change.changed += 1,
+                None => change.added += usize::from(cost.amount != 0),
+            }
+        }
+        change
+    }
 }
 
 /// What people say of a cost, as texts.

@@ -93,7 +93,6 @@ mod tests {
             amount,
             currency: currency.into(),
             source: None,
-            source: None,
             note: None,
             added_at: 0,
         }
