@@ -21,6 +21,7 @@ const EXAMPLES: &str = "Examples:
   tagwerk site list --data-dir /var/lib/tagwerk
   tagwerk site rotate --site-id AbCdEfGhIjKl --data-dir /var/lib/tagwerk
   tagwerk token --data-dir /var/lib/tagwerk
+  tagwerk person add --email anna@example.com --role owner --data-dir /var/lib/tagwerk
   tagwerk rates import eurofxref-hist.csv --data-dir /var/lib/tagwerk
   tagwerk backup --data-dir /var/lib/tagwerk /backups/2026-11-22
   tagwerk key rotate --data-dir /var/lib/tagwerk
@@ -64,6 +65,9 @@ pub enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Add people who may sign in to the dashboard
+    #[command(subcommand)]
+    Person(PersonCommand),
     /// Bring in a file of past conversions (CSV): our own export, or that of another tool
     #[command(after_help = "Examples:
   tagwerk import --site AbCdEfGhIjKl --group <group> --dry-run past.csv
@@ -93,6 +97,29 @@ To restore, copy both files into an empty folder and start `tagwerk serve --data
     Backup {
         /// The folder to make; it must not be there yet
         folder: PathBuf,
+        /// Where and how.
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+/// What to do with people.
+#[derive(Debug, Subcommand)]
+pub enum PersonCommand {
+    /// Add somebody, and print the link by which they choose a password once, within a day
+    #[command(after_help = "Examples:
+  tagwerk person add --email anna@example.com --role owner
+  tagwerk person add --email ben@example.com --name 'Ben' --role read_only --public-url https://t.example.com")]
+    Add {
+        /// The address they sign in with; nothing is sent there
+        #[arg(long)]
+        email: String,
+        /// What they are called; their address where nobody says
+        #[arg(long)]
+        name: Option<String>,
+        /// What they may do: owner, analyst or read_only
+        #[arg(long)]
+        role: String,
         /// Where and how.
         #[command(flatten)]
         options: Options,

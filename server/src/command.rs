@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 pub(crate) mod backup;
 pub(crate) mod import;
 pub(crate) mod key;
+pub(crate) mod person;
 pub(crate) mod rates;
 pub(crate) mod serve;
 pub(crate) mod site;

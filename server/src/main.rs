@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Parser;
-use tagwerk_server::cli::{Cli, Command, KeyCommand, RatesCommand, SiteCommand};
+use tagwerk_server::cli::{Cli, Command, KeyCommand, PersonCommand, RatesCommand, SiteCommand};
 
 mod command;
 
@@ -21,6 +21,9 @@ async fn main() -> Result<()> {
         Command::Rates(RatesCommand::List { day, options }) => command::rates::list(day, &options).await,
         Command::Key(KeyCommand::Rotate { options }) => command::key::rotate(&options).await,
         Command::Key(KeyCommand::Prune { options }) => command::key::prune(&options).await,
+        Command::Person(PersonCommand::Add { email, name, role, options }) => {
+            command::person::add(&email, name.as_deref(), &role, &options).await
+        }
         Command::Token { link: true, options } => command::token::link(&options).await,
         Command::Import { site, rows, dry_run, file, options } => {
             command::import::import(&site, &rows, dry_run, &file, &options).await

@@ -1,4 +1,4 @@
-//! The JSON API of the operator: `GET /api/v1/...`, with the bearer token.
+//! The JSON API: `GET /api/v1/...`, with the admin token or one that has a role, as the bearer token.
 //!
 //! Money is a decimal string with its currency beside it, times are RFC 3339 in UTC, ids are opaque strings, what is absent is `null`,
 //! lists are `{"items": [...], "next": cursor or null}`. `docs/api.md` shows every shape.
@@ -7,7 +7,7 @@ use super::error::Error;
 use super::operator::Operator;
 use crate::app::SharedApp;
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 mod addresses;
 mod deliveries;
@@ -18,6 +18,7 @@ mod jobs;
 mod lists;
 mod openapi;
 mod part;
+mod people;
 mod platforms;
 mod rates;
 mod report;
@@ -28,6 +29,10 @@ mod shapes;
 pub fn routes() -> Router<SharedApp> {
     Router::new()
         .route("/openapi.json", get(openapi::show))
+        .route("/people", get(people::people))
+        .route("/tokens", get(people::tokens).post(people::make_token))
+        .route("/tokens/{token_id}", delete(people::remove_token))
+        .route("/audit", get(people::audit))
         .route("/rates", get(rates::list).post(rates::take))
         .route("/sites", get(settings::sites))
         .route("/sites/{site_id}/settings", get(settings::settings).patch(settings::patch_settings))
@@ -71,6 +76,6 @@ async fn wrong_method() -> Error {
     Error::Method("this route does not know that method; docs/api.md says which ones".into())
 }
 
-async fn unknown(_operator: Operator) -> Error {
+async fn unknown(_: Operator) -> Error {
     Error::NotFound("the API has no such route; docs/api.md lists them".into())
 }

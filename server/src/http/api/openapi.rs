@@ -13,7 +13,7 @@ struct Route {
     path: String,
     method: &'static str,
     summary: String,
-    /// Whether the admin token is asked for.
+    /// Whether a token is asked for.
     token: bool,
     query: Vec<Value>,
     body: Option<Value>,
@@ -71,6 +71,7 @@ fn operation(route: &Route) -> Value {
     let mut refusals = route.refusals.clone();
     let all_stores = [
         (route.token, 401),
+        (route.token && route.method != "get", 403),
         (!in_path.is_empty(), 404),
         (!route.query.is_empty() && route.token, 400),
         (route.body.is_some(), 413),
@@ -101,12 +102,13 @@ fn operation(route: &Route) -> Value {
 fn says(status: u16) -> &'static str {
     match status {
         200 => "as asked",
+        201 => "it is made",
         202 => "it has begun; what is answered tells how far it is",
         204 => "it is on disk",
         304 => "it is the one that the caller has",
         400 => "the request does not read; the sentence says why",
-        401 => "the admin token is missing or wrong",
-        403 => "the caller may not",
+        401 => "the token is missing, wrong or revoked",
+        403 => "not with the role of this token, or not for this caller",
         404 => "there is no such thing",
         405 => "not by this method",
         413 => "it is longer than the bound that the sentence names",
@@ -191,7 +193,7 @@ mod tests {
                 "&scan_path" => "/{site_id}/scan",
                 path => path.trim_matches('"'),
             };
-            for method in ["get", "post", "patch", "options"] {
+            for method in ["get", "post", "patch", "delete", "options"] {
                 if handlers.contains(&format!("{method}(")) {
                     found.insert((plain(&format!("{prefix}{path}")), method.to_owned()));
                 }

@@ -29,13 +29,7 @@ fn read(list: List, query: &str) -> Result<Page, String> {
         }
         sent.insert(name, value);
     }
-    let mut page = Page::first(match sent.remove("limit") {
-        None => DEFAULT_LIMIT,
-        Some(text) => {
-            let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-            limit.ok_or_else(|| format!("limit must be a number from 1 to {MAX_LIMIT}"))?
-        }
-    });
+    let mut page = Page::first(limit(sent.remove("limit").as_deref())?);
     page.after = sent.remove("after").or_else(|| sent.remove("cursor"));
     page.place().map_err(|_| "after must be the `next` of the part before")?;
     page.order = match sent.remove("order").as_deref() {
@@ -64,6 +58,13 @@ fn read(list: List, query: &str) -> Result<Page, String> {
         None => Ok(page),
         Some(unknown) => Err(format!("this list knows no {unknown:?}; it knows {}", known(list).join(", "))),
     }
+}
+
+/// How many items a part has at most, as the query says.
+pub(super) fn limit(sent: Option<&str>) -> Result<usize, String> {
+    let Some(text) = sent else { return Ok(DEFAULT_LIMIT) };
+    let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+    limit.ok_or_else(|| format!("limit must be a number from 1 to {MAX_LIMIT}"))
 }
 
 /// Every parameter of a list.

@@ -4,8 +4,11 @@ use super::{
     Route, as_json, as_text, body, body_if_any, day, integer, maybe, named, object, one_of, query, some_text, text,
 };
 use crate::credit::Model;
+use crate::reports::{Compare, Period};
 use crate::http::api::part::known;
+use crate::http::api::people::OF_TRAIL;
 use crate::http::api::platforms::{LONGEST_TYPE, REPLAYED};
+use crate::people::{LONGEST_NAME, Role};
 use crate::store::{DeliveryState, List};
 use serde_json::{Value, json};
 
@@ -23,7 +26,10 @@ pub(super) fn all() -> Vec<Route> {
             query: report(),
             ..get("/sites/{site_id}/report", "visits, clicks, conversions and money", named("Report"))
         },
-        get("/sites/{site_id}/postback_urls", "every address of a site that others call", anything()),
+        Route {
+            refusals: vec![403],
+            ..get("/sites/{site_id}/postback_urls", "every address of a site that others call", anything())
+        },
         Route {
             body: body_if_any(as_json(object(&[("grace_hours", integer(0, 8760))], &[]))),
             refusals: vec![400, 422],
@@ -97,9 +103,47 @@ pub(super) fn all() -> Vec<Route> {
             ..post("/rates", "takes a file of the European Central Bank's", anything())
         },
     ];
+    routes.extend(people());
     routes.extend(List::ALL.into_iter().map(list));
     routes.extend(List::ALL.into_iter().filter_map(table));
     routes
+}
+
+/// What belongs to the server and to no site.
+fn people() -> [Route; 5] {
+    let role = || one_of(&Role::ALL.map(Role::as_str));
+    let name = json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*[!-~][^\\u0000-\\u001f\\u007f-\\u009f]*$" });
+    let of_trail = |name: &&str| match *name {
+        "limit" => query("limit", integer(1, 1000)),
+        "after" => query("after", cursor()),
+        name => query(name, some_text()),
+    };
+    [
+        Route { refusals: vec![403], ..get("/people", "everybody who may sign in", items(named("Person"))) },
+        Route { refusals: vec![403], ..get("/tokens", "the tokens of programs, newest first", items(named("Token"))) },
+        Route {
+            answers: vec![(201, as_json(named("NewToken")))],
+            ..takes(
+                post("/tokens", "makes a token, and tells it this once", anything()),
+                object(&[("name", name), ("role", role())], &["name", "role"]),
+            )
+        },
+        Route {
+            method: "delete",
+            answers: vec![(204, json!({}))],
+            ..get("/tokens/{token_id}", "revokes a token at once", anything())
+        },
+        Route {
+            refusals: vec![403],
+            query: OF_TRAIL.iter().map(of_trail).collect(),
+            ..get("/audit", "who did what, newest first, in parts", items(named("Deed")))
+        },
+    ]
+}
+
+/// Where a part of a list begins.
+fn cursor() -> Value {
+    json!({ "type": "string", "pattern": "^[0-9]{1,15}_[0-9A-Za-z-]+$" })
 }
 
 fn get(path: &str, summary: &str, answer: Value) -> Route {
@@ -182,11 +226,12 @@ fn report() -> Vec<Value> {
     vec![
         query("from", or_empty(day())),
         query("to", or_empty(day())),
+        query("period", or_empty(one_of(&Period::ALL.map(Period::as_str)))),
         query("by", text()),
+        query("where", text()),
+        query("compare", or_empty(one_of(&Compare::ALL.map(Compare::as_str)))),
         query("model", or_empty(one_of(&Model::ALL.map(Model::as_str)))),
         query("currency", or_empty(json!({ "type": "string", "pattern": "^[A-Za-z]{3}$" }))),
-        query("type", text()),
-        query("group", text()),
         query("sort", text()),
         query("limit", or_empty(integer(1, 10_000))),
     ]
@@ -255,7 +300,7 @@ fn filters(list: List, without: &[&str]) -> Vec<Value> {
     };
     let schema = |name: &str| match name {
         "limit" => integer(1, 1000),
-        "after" => json!({ "type": "string", "pattern": "^[0-9]{1,15}_[0-9A-Za-z-]+$" }),
+        "after" => cursor(),
         "order" => one_of(&["desc", "asc"]),
         "time" if list.has_happened() => one_of(&["received_at", "at"]),
         "time" => one_of(&["received_at"]),

@@ -3,6 +3,7 @@
 use super::{maybe, named, object, one_of, text};
 use crate::http::api::shapes::{FIELD_KINDS, OUTCOMES};
 use crate::outbox::overview::Standing;
+use crate::people::Role;
 use crate::store::{Channel, DeliveryState, PostbackState};
 use serde_json::{Value, json};
 
@@ -30,6 +31,16 @@ fn delivery(more: &[(&str, Value)]) -> Value {
         &[],
         &fields,
     )
+}
+
+fn role() -> Value {
+    one_of(&Role::ALL.map(Role::as_str))
+}
+
+/// A token of a program, with what else there is.
+fn token(more: &[(&str, Value)]) -> Value {
+    let fields = [&[("role", role())], more].concat();
+    row(&["id", "name", "created_at", "created_by"], &["last_used_at"], &[], &fields)
 }
 
 fn platform() -> Value {
@@ -111,6 +122,15 @@ pub(super) fn all() -> Value {
                 ("repeated", flag()),
             ],
         ),
+        "Person": row(
+            &["id", "email", "name", "created_at"],
+            &["last_seen_at"],
+            &[],
+            &[("role", role()), ("has_password", flag()), ("disabled", flag())],
+        ),
+        "Token": token(&[]),
+        "NewToken": token(&[("token", text())]),
+        "Deed": row(&["id", "at", "who", "act"], &["user_id", "site_id"], &["about"], &[]),
         "OrderEvent": row(
             &["id", "received_at", "group", "order_id", "event"],
             &["transaction_id", "product_id", "billing_status", "click_id"],
@@ -141,10 +161,10 @@ pub(super) fn all() -> Value {
             ],
         ),
         "Report": row(
-            &["site_id", "from", "to", "model"],
-            &["type", "group", "currency"],
+            &["site_id", "from", "to", "time_zone", "model"],
+            &["currency"],
             &["totals"],
-            &[("by", list()), ("rows", list()), ("left_out", json!({ "type": "integer", "minimum": 0 }))],
+            &[("by", list()), ("where", list()), ("rows", list()), ("left_out", json!({ "type": "integer", "minimum": 0 }))],
         ),
     })
 }
