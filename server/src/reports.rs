@@ -86,7 +86,7 @@ impl Row {
     }
 
     /// Adds all of another row but its visitors, who may be the same.
-    fn add(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         self.counts += other.counts;
         for (currency, money) in &other.amounts {
             *self.amounts.entry(currency.clone()).or_default() += *money;

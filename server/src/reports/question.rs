@@ -243,13 +243,39 @@ impl Question {
                 .ok_or_else(|| format!("compare must be one of {}", Compare::ALL.map(Compare::as_str).join(", ")))?,
         };
         let sort = match given("sort") {
-            None if by.first().is_some_and(Dimension::is_time) => (Column::Value, false),
-            None => (Column::Metric(Metric::Net), true),
+            None => Self::usual_sort(&by),
             Some(word) => column(word)?,
         };
         let conditions = conditions(all("where"))?;
         let zone = now.zone.clone();
         Ok(Self { from, to, period, compare, by, conditions, model, currency, sort, limit, zone })
+    }
+
+    /// What is asked where nothing is: the last thirty days by day.
+    pub fn usual(now: &Circumstances) -> Self {
+        let (from, to) = Period::Last30Days.days(now.today);
+        let by = vec![Dimension::Day];
+        Self {
+            from,
+            to,
+            period: Some(Period::Last30Days),
+            compare: Compare::None,
+            sort: Self::usual_sort(&by),
+            by,
+            conditions: Vec::new(),
+            model: Model::default(),
+            currency: now.currency.clone(),
+            limit: DEFAULT_LIMIT,
+            zone: now.zone.clone(),
+        }
+    }
+
+    /// How rows are sorted where nothing else is asked: times in their order, all else by what is left of the money.
+    pub fn usual_sort(by: &[Dimension]) -> (Column, bool) {
+        match by.first().is_some_and(Dimension::is_time) {
+            true => (Column::Value, false),
+            false => (Column::Metric(Metric::Net), true),
+        }
     }
 
     /// The same question of the days that it is compared with.
@@ -351,12 +377,7 @@ impl Question {
         if self.compare != Compare::None {
             pairs.push(("compare", self.compare.as_str().into()));
         }
-        let usual = if self.by.first().is_some_and(Dimension::is_time) {
-            (Column::Value, false)
-        } else {
-            (Column::Metric(Metric::Net), true)
-        };
-        if self.sort != usual {
+        if self.sort != Self::usual_sort(&self.by) {
             pairs.push(("sort", self.sort_word()));
         }
         if self.limit != DEFAULT_LIMIT {

@@ -22,12 +22,12 @@ async fn a_sale_is_in_the_report_as_soon_as_it_was_answered() {
     assert_eq!((told["model"].as_str(), told["currency"].as_str()), (Some("click"), Some("EUR")));
     let row = json!({
         "utm_campaign": "spring",
-        "visits": 1, "bots": 0, "clicks": 1,
-        "conversions": "1", "refunds": "0", "without_value": "0",
-        "gross": "1.64", "refunded": "0.00", "net": "1.64",
-        "amounts": [{"currency": "EUR", "gross": "1.64", "refunded": "0.00", "net": "1.64"}],
+        "visits": 1, "visitors": 1, "visitors_estimated": false, "bots": 0, "clicks": 1, "ctr": "1",
+        "conversions": "1", "leads": "0", "sales": "1", "refunds": "0", "chargebacks": "0", "without_value": "0",
+        "revenue": "1.64", "refunded": "0.00", "net": "1.64", "commission": "101.64",
+        "epc": "1.64", "conversion_rate": "1", "cost": "0.00", "profit": "1.64", "roi": null,
+        "amounts": [{"currency": "EUR", "revenue": "1.64", "refunded": "0.00", "net": "1.64", "commission": "101.64", "cost": "0.00"}],
         "not_converted": [], "stale_rates": false,
-        "conversion_rate": "1", "epc": "1.64",
     });
     assert_eq!(told["rows"], json!([row]));
     let mut totals = row;
@@ -53,7 +53,7 @@ async fn a_refund_lowers_what_is_left_where_its_sale_came_from() {
         .iter()
         .map(|row| {
             let text = |name: &str| row[name].as_str().expect("text");
-            (text("state"), text("gross"), text("net"))
+            (text("state"), text("revenue"), text("net"))
         })
         .collect();
     assert_eq!(nets, [("attributed", "1.64", "1.64"), ("unattributed", "1.64", "0.00")]);
@@ -105,14 +105,14 @@ async fn money_without_a_rate_is_told_and_not_guessed() {
     server.postback(&sale("", "t-2")).await;
     let totals = report(&server, "by=product").await["totals"].clone();
     assert_eq!((&totals["net"], &totals["not_converted"]), (&json!("1.64"), &json!(["XAU"])));
-    assert_eq!(totals["amounts"][1]["gross"], "1.64");
+    assert_eq!(totals["amounts"][1]["revenue"], "1.64");
 }
 
 #[tokio::test]
 async fn what_cannot_be_asked_for_is_told() {
     let server = Server::start().await;
     for (query, word) in [
-        ("by=campaign", "by must be"),
+        ("by=campaign", "by cannot be campaign"),
         ("from=2026-02-30", "from must be a day"),
         ("from=2026-02-02&to=2026-02-01", "must not lie after"),
         ("model=best", "model must be one of"),

@@ -4,107 +4,101 @@ use super::settings::existing;
 use crate::app::SharedApp;
 use crate::http::error::Error;
 use crate::http::operator::Operator;
-use crate::rates::RateTable;
-use crate::report::{Question, Report, Row, Sums, decimal, report};
+use crate::reporting::{Answer, answer, circumstances};
+use crate::reports::{Kind, Metric, Question, Row, decimal, words};
 use crate::settings::SiteSettings;
-use crate::store::StoreError;
-use crate::totals;
+use crate::store::facts::Money;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use serde_json::{Map, Value, json};
-use std::time::Duration;
 use tagwerk_protocol::form;
-use tagwerk_protocol::money::Currency;
-
-/// How long a report waits for the totals to be brought up to date.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers with a report.
 ///
 /// # Errors
-/// There is no such site, the query asks for what cannot be, or the totals are not up to date yet, which after an import of millions may
+/// There is no such site, the query asks for what cannot be, or the facts are not up to date yet, which after an import of millions may
 /// take minutes.
 pub(super) async fn show(
-    _: Operator,
+    _operator: Operator,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, Error> {
     let site = existing(&app, &site_id).await?;
-    let reporting = SiteSettings::of(&site)?.reporting_currency.as_deref().and_then(Currency::parse);
     let pairs: Vec<(String, String)> = form::pairs(query.as_deref().unwrap_or_default()).collect();
-    let today = jiff::Timestamp::from_millisecond(app.now()).map_err(Error::broken)?;
-    let today = today.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let question = Question::read(&pairs, today, reporting).map_err(Error::Invalid)?;
-    if totals::catch_up(&app.store, PATIENCE).await? > 0 {
-        return Err(StoreError::Busy.into());
-    }
-    let found = app.store.totals(&site_id, question.asked()).await?;
-    let rates = RateTable::new(app.store.rates_between(question.from, question.to).await?);
-    let report = report(&question, found, &rates, &app.clicks);
-    Ok(Json(report_json(&site_id, &question, &report)))
+    let now = circumstances(&SiteSettings::of(&site)?, app.now());
+    let question = Question::read(&pairs, &now).map_err(Error::Invalid)?;
+    let answered = answer(&app, &site_id, &question).await?;
+    Ok(Json(report_json(&site_id, &question, &answered)))
 }
 
-fn report_json(site_id: &str, question: &Question, report: &Report) -> Value {
-    let rows: Vec<Value> = report.rows.iter().map(|row| row_json(question, row, report).into()).collect();
-    let mut totals = row_json(question, &report.totals, report);
-    for word in question.by_words() {
-        totals.remove(word);
+fn report_json(site_id: &str, question: &Question, answered: &Answer) -> Value {
+    let Answer { report, before } = answered;
+    let currency = report.currency.as_deref();
+    let row = |row: &Row| {
+        let names = question.by.iter().map(words::word).zip(row.values.iter().cloned().map(Value::from));
+        let mut shown: Map<String, Value> = names.collect();
+        shown.extend(figures(question, row, currency));
+        if let Some(beside) = before.as_ref().and_then(|before| before.row(row)) {
+            shown.insert("before".into(), figures(question, &beside, currency).into());
+        }
+        Value::from(shown)
+    };
+    let mut totals = figures(question, &report.totals, currency);
+    if let Some(before) = before {
+        totals.insert("before".into(), figures(question, before.totals(), currency).into());
     }
+    let compared =
+        question.before().map(|before| json!({ "from": before.from.to_string(), "to": before.to.to_string() }));
+    let conditions = question.conditions.iter().flat_map(|condition| {
+        let word = words::word(&condition.dimension);
+        condition.values.iter().map(move |value| format!("{word}:{}", value.as_deref().unwrap_or_default()))
+    });
     json!({
         "site_id": site_id,
         "from": question.from.to_string(),
         "to": question.to.to_string(),
-        "by": question.by_words(),
+        "time_zone": question.zone.iana_name().unwrap_or("UTC"),
+        "compared_with": compared,
+        "by": question.by.iter().map(words::word).collect::<Vec<_>>(),
+        "where": conditions.collect::<Vec<_>>(),
         "model": question.model.as_str(),
-        "type": question.kind,
-        "group": question.group,
-        "currency": report.currency,
-        "rows": rows,
+        "currency": currency,
+        "rows": report.rows.iter().map(row).collect::<Vec<_>>(),
         "left_out": report.left_out,
         "totals": totals,
     })
 }
 
-fn row_json(question: &Question, row: &Row, report: &Report) -> Map<String, Value> {
-    let mut shown = Map::new();
-    for word in question.by_words() {
-        let value = match word {
-            crate::report::DAY => row.day.map(|day| day.to_string()),
-            _ => row.value.clone(),
+/// Every metric, `null` where it cannot be told, and the money as it was sent.
+fn figures(question: &Question, row: &Row, currency: Option<&str>) -> Map<String, Value> {
+    let figure = |metric: &Metric| {
+        let told = row.metric(*metric).filter(|_| question.has(*metric));
+        let value = match metric.kind() {
+            Kind::Count => told.and_then(|told| i64::try_from(told).ok()).into(),
+            Kind::Shares | Kind::Ratio => told.map(|told| decimal(told, 0)).into(),
+            Kind::Money => told.filter(|_| currency.is_some()).map(|told| decimal(told, 2)).into(),
         };
-        shown.insert(word.to_owned(), value.into());
-    }
-    let counts = &row.counts;
-    let (has_visits, has_clicks) = (question.by.has_visits(), question.by.has_clicks());
-    let number = |count: i64| Value::from(decimal(count.into(), 0));
-    let in_currency = |money: i128| report.currency.as_ref().map(|_| decimal(money, 2));
-    let amounts: Vec<Value> = row.amounts.iter().map(|(currency, sums)| sums_json(currency, *sums)).collect();
-    let facts = [
-        ("visits", has_visits.then_some(counts.visits).into()),
-        ("bots", has_visits.then_some(counts.bots).into()),
-        ("clicks", has_clicks.then_some(counts.clicks).into()),
-        ("conversions", number(counts.conversions)),
-        ("refunds", number(counts.refunds)),
-        ("without_value", number(counts.unvalued)),
-        ("gross", in_currency(row.converted.gross).into()),
-        ("refunded", in_currency(row.converted.refunded).into()),
-        ("net", in_currency(row.converted.net()).into()),
-        ("amounts", amounts.into()),
-        ("not_converted", row.not_converted.iter().cloned().collect::<Vec<_>>().into()),
-        ("stale_rates", row.stale.into()),
-        ("conversion_rate", row.conversion_rate().map(|rate| decimal(rate, 0)).into()),
-        ("epc", row.earnings_per_click().and_then(in_currency).into()),
-    ];
-    shown.extend(facts.map(|(name, value)| (name.to_owned(), value)));
+        (metric.as_str().to_owned(), value)
+    };
+    let mut shown: Map<String, Value> = Metric::ALL.iter().map(figure).collect();
+    let amounts: Vec<Value> = row.amounts.iter().map(|(currency, money)| money_json(currency, *money)).collect();
+    shown.extend([
+        ("visitors_estimated".to_owned(), row.visitors.estimated.into()),
+        ("amounts".to_owned(), amounts.into()),
+        ("not_converted".to_owned(), row.not_converted.iter().cloned().collect::<Vec<_>>().into()),
+        ("stale_rates".to_owned(), row.stale.into()),
+    ]);
     shown
 }
 
-fn sums_json(currency: &Option<String>, sums: Sums) -> Value {
+fn money_json(currency: &Option<String>, money: Money) -> Value {
     json!({
         "currency": currency,
-        "gross": decimal(sums.gross, 2),
-        "refunded": decimal(sums.refunded, 2),
-        "net": decimal(sums.net(), 2),
+        "revenue": decimal(money.revenue, 2),
+        "refunded": decimal(money.refunded, 2),
+        "net": decimal(money.net(), 2),
+        "commission": decimal(money.commission, 2),
+        "cost": decimal(money.cost, 2),
     })
 }

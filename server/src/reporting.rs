@@ -1,0 +1,118 @@
+//! Answers reports: brings the facts up to date, asks the store what a question needs, and has `reports` make the report of it.
+
+use crate::app::App;
+use crate::costs::Cost;
+use crate::rates::RateTable;
+use crate::reports::comparison::Before;
+use crate::reports::{Circumstances, Question, Report, costs, platforms, report};
+use crate::settings::SiteSettings;
+use crate::store::facts::{Asked, Behind, Dimension, RowsBehind};
+use crate::store::{Millis, StoreError};
+use crate::totals;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use std::sync::Arc;
+use std::time::Duration;
+use tagwerk_protocol::money::Currency;
+
+/// How long a report waits for the facts to be brought up to date.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Most combinations of ad click ids that a site is thought to have.
+const MOST_CLICK_IDS: usize = 1000;
+
+/// A report, and that of the days it is compared with.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// The report.
+    pub report: Report,
+    /// The days before, if they were asked for and there are any.
+    pub before: Option<Before>,
+}
+
+/// What a site's questions are read against at this time.
+pub fn circumstances(settings: &SiteSettings, now: Millis) -> Circumstances {
+    let zone = zone(settings);
+    let today = Timestamp::from_millisecond(now).unwrap_or_default().to_zoned(zone.clone()).date();
+    Circumstances { today, zone, currency: settings.reporting_currency.as_deref().and_then(Currency::parse) }
+}
+
+/// The zone of a site's days.
+pub fn zone(settings: &SiteSettings) -> TimeZone {
+    TimeZone::get(&settings.time_zone).unwrap_or(TimeZone::UTC)
+}
+
+/// Answers a question.
+///
+/// # Errors
+/// The store is not available; or [`StoreError::Busy`] where the facts are not up to date in time, which after an import of millions
+/// may take minutes.
+pub async fn answer(app: &App, site_id: &str, question: &Question) -> Result<Answer, StoreError> {
+    catch_up(app).await?;
+    let report = made(app, site_id, question).await?;
+    let before = match question.before() {
+        // Rows of the days before that are few there may be many here.
+        Some(before) => {
+            let before = Question { limit: usize::MAX, ..before };
+            Some(Before::new(&before, made(app, site_id, &before).await?))
+        }
+        None => None,
+    };
+    Ok(Answer { report, before })
+}
+
+/// The rows behind a figure of a question's totals.
+///
+/// # Errors
+/// As [`answer`].
+pub async fn behind(
+    app: &App,
+    site_id: &str,
+    question: &Question,
+    of: Behind,
+    before: Option<String>,
+    limit: usize,
+) -> Result<RowsBehind, StoreError> {
+    catch_up(app).await?;
+    let (asked, _) = asked(app, site_id, question).await?;
+    app.store.rows_behind(site_id, asked, of, before, limit).await
+}
+
+/// The costs behind a figure of a question's totals: those that it counts any day of.
+///
+/// # Errors
+/// The store is not available.
+pub async fn costs_behind(app: &App, site_id: &str, question: &Question) -> Result<Vec<Cost>, StoreError> {
+    let found = app.store.costs(site_id, question.from, question.to).await?;
+    let everything = Question { by: Vec::new(), ..question.clone() };
+    let counts = |cost: &Cost| !costs::spent(&everything, std::slice::from_ref(cost), &RateTable::default()).is_empty();
+    Ok(found.into_iter().filter(counts).collect())
+}
+
+async fn catch_up(app: &App) -> Result<(), StoreError> {
+    match totals::catch_up(&app.store, PATIENCE).await? {
+        0 => Ok(()),
+        _ => Err(StoreError::Busy),
+    }
+}
+
+async fn made(app: &App, site_id: &str, question: &Question) -> Result<Report, StoreError> {
+    let (asked, rates) = asked(app, site_id, question).await?;
+    let found = app.store.groups(site_id, asked).await?;
+    let costs = app.store.costs(site_id, question.from, question.to).await?;
+    let spent = costs::spent(question, &costs, &rates);
+    Ok(report(question, found, spent, &app.clicks))
+}
+
+async fn asked(app: &App, site_id: &str, question: &Question) -> Result<(Asked, Arc<RateTable>), StoreError> {
+    // A day of the zone may lie on the day before or after in UTC, by which rates go.
+    let from = question.from.checked_sub(1.day()).unwrap_or(question.from);
+    let to = question.to.tomorrow().unwrap_or(question.to);
+    let rates = Arc::new(RateTable::new(app.store.rates_between(from, to).await?));
+    let has_platforms = question.conditions.iter().any(|condition| condition.dimension == Dimension::ClickIds);
+    let click_ids = match has_platforms {
+        true => app.store.values(site_id, Dimension::ClickIds, MOST_CLICK_IDS).await?,
+        false => Vec::new(),
+    };
+    let asked = question.asked(Arc::clone(&rates), &click_ids, |names| platforms(names, &app.clicks));
+    Ok((asked, rates))
+}
