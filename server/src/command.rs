@@ -60,6 +60,7 @@ fn open_as(config: Config) -> Result<Parts> {
             batch: limits.batch,
             readers: limits.readers,
             max_size_mb: (limits.database_mb > 0).then_some(limits.database_mb),
+            ..sqlite::Options::default()
         },
     )?;
     Ok(Parts { groups, vault, store: Arc::new(store), config })

@@ -142,18 +142,49 @@ impl RateTable {
         days.get(until.checked_sub(1)?).copied()
     }
 
+    /// What amounts of one currency are multiplied by to be in another on a day, across the euro. `None` where there is no rate on that day
+    /// or before.
+    pub fn factor(&self, from: &Currency, to: &Currency, day: Date) -> Option<Factor> {
+        if from == to {
+            return Some(Factor { from: Rate::ONE, to: Rate::ONE, rate_day: day, stale: false });
+        }
+        let (from_day, from) = self.rate(from, day)?;
+        let (to_day, to) = self.rate(to, day)?;
+        let rate_day = from_day.min(to_day);
+        Some(Factor { from, to, rate_day, stale: is_stale(rate_day, day) })
+    }
+
     /// What an amount was worth in another currency on a day, across the euro and rounded once. `None` where there is no rate on that day
     /// or before, or the result is beyond what an amount can hold.
     pub fn convert(&self, amount: Amount, from: &Currency, to: &Currency, day: Date) -> Option<Converted> {
         if from == to {
             return Some(Converted { amount, rate_day: day, stale: false });
         }
-        let (from_day, from) = self.rate(from, day)?;
-        let (to_day, to) = self.rate(to, day)?;
-        let product = i128::from(amount.scaled()?) * i128::from(to.scaled);
-        let amount = i64::try_from(divided_half_even(product, i128::from(from.scaled))?).ok()?;
-        let rate_day = from_day.min(to_day);
-        Some(Converted { amount: Amount::from_scaled(amount, SCALE), rate_day, stale: is_stale(rate_day, day) })
+        let factor = self.factor(from, to, day)?;
+        let amount = Amount::from_scaled(factor.apply(amount.scaled()?)?, SCALE);
+        Some(Converted { amount, rate_day: factor.rate_day, stale: factor.stale })
+    }
+}
+
+/// From one currency into another on one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Factor {
+    from: Rate,
+    to: Rate,
+    /// The day whose rate it is, the older one where it is made of two; the day asked for where none was needed.
+    pub rate_day: Date,
+    /// Whether that lies more than [`FRESH_DAYS`] before the day asked for.
+    pub stale: bool,
+}
+
+impl Factor {
+    /// An amount in 10^-6 of the one currency in 10^-6 of the other, rounded half to even; `None` beyond 64 bits.
+    pub fn apply(&self, scaled: i64) -> Option<i64> {
+        if self.from == self.to {
+            return Some(scaled);
+        }
+        let product = i128::from(scaled) * i128::from(self.to.scaled);
+        i64::try_from(divided_half_even(product, i128::from(self.from.scaled))?).ok()
     }
 }
 

@@ -65,10 +65,10 @@ pub enum StoreError {
 
 /// Everything the server keeps.
 pub trait Store:
-    Backups + health::Health + Sites + Inbox + Books + Costs + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync
+    Backups + health::Health + Sites + Inbox + Books + Costs + facts::Facts + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync
 {
 }
-impl<T: Backups + health::Health + Sites + Inbox + Books + Costs + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync> Store for T {}
+impl<T: Backups + health::Health + Sites + Inbox + Books + Costs + facts::Facts + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync> Store for T {}
 
 /// The store as handlers hold it.
 pub type SharedStore = Arc<dyn Store>;

@@ -13,6 +13,7 @@ mod conversions;
 mod costs;
 mod deliveries;
 mod due;
+mod facts;
 mod failure;
 mod forgetting;
 mod health;
@@ -58,11 +59,13 @@ pub struct Options {
     pub readers: u32,
     /// How large the database may grow, in MB (1,000,000 bytes); past it writes are `Unavailable`.
     pub max_size_mb: Option<u64>,
+    /// How many facts of a kind are sealed in one: more are read faster and written more slowly.
+    pub seal: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { queue: 4096, batch: 512, readers: 4, max_size_mb: None }
+        Self { queue: 4096, batch: 512, readers: 4, max_size_mb: None, seal: 16_384 }
     }
 }
 
@@ -102,6 +105,7 @@ pub enum OpenError {
 pub struct Sqlite {
     writer: Writer,
     readers: Arc<Readers>,
+    seal: usize,
 }
 
 /// The connections that read.
@@ -129,8 +133,9 @@ impl Sqlite {
             Err(error) => return Err(error),
         };
         let readers = Readers { path: path.to_owned(), count: options.readers, pool: OnceLock::new() };
+        let seal = options.seal;
         let writer = Writer::start(connection, path.to_owned(), options).map_err(OpenError::Thread)?;
-        Ok(Self { writer, readers: Arc::new(readers) })
+        Ok(Self { writer, readers: Arc::new(readers), seal })
     }
 
     /// Finishes every write that was let in, and lets no more in. Closing twice does no harm.

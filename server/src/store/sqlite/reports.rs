@@ -11,6 +11,7 @@ mod origin;
 mod span;
 
 use super::Sqlite;
+use super::facts::{self, News};
 use super::failure::Failure;
 use super::rows::json;
 use crate::credit::{self, Model};
@@ -30,7 +31,8 @@ const DAY: i64 = 86_400_000;
 #[async_trait]
 impl Reports for Sqlite {
     async fn fold(&self, limit: usize) -> Result<Folded, StoreError> {
-        self.writer.write(move |connection| fold(connection, limit)).await
+        let seal = self.seal;
+        self.writer.write(move |connection| fold(connection, limit, seal)).await
     }
 
     async fn totals(&self, site_id: &str, asked: Asked) -> Result<Vec<Total>, StoreError> {
@@ -39,15 +41,7 @@ impl Reports for Sqlite {
     }
 }
 
-/// What came or changed at one site.
-#[derive(Default)]
-struct News {
-    visits: Vec<String>,
-    clicks: Vec<String>,
-    conversions: BTreeSet<String>,
-}
-
-fn fold(connection: &Connection, limit: usize) -> Result<Folded, Failure> {
+pub(super) fn fold(connection: &Connection, limit: usize, seal: usize) -> Result<Folded, Failure> {
     let mut sites: BTreeMap<String, News> = BTreeMap::new();
     let mut statement =
         connection.prepare_cached("SELECT seq, site_id, what, id FROM report_news ORDER BY seq LIMIT ?")?;
@@ -66,6 +60,7 @@ fn fold(connection: &Connection, limit: usize) -> Result<Folded, Failure> {
     }
     drop(rows);
     for (site_id, news) in sites {
+        facts::take_in(connection, &site_id, &news, seal)?;
         take_in(connection, &site_id, news)?;
     }
     connection.prepare_cached("DELETE FROM report_news WHERE seq <= ?")?.execute([until])?;

@@ -1,0 +1,123 @@
+//! Looking at all rows that a question may be about: one thread reads columns, the others add them up.
+
+use super::block::{Block, Packed, Quarters};
+use super::exchange::Exchange;
+use super::fact::{Fact, Kind};
+use super::keeping::{self, Segment};
+use super::plan::{Key, Plan};
+use super::tally::Tally;
+use crate::store::sqlite::failure::Failure;
+use rusqlite::Connection;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, available_parallelism};
+
+/// Fewer sealed facts than this are looked at where they are read: threads would take longer to start.
+const MANY: usize = 200_000;
+/// How many threads add up at most, so that one question leaves something of the machine to others.
+const THREADS: usize = 4;
+/// How many segments wait to be added up at most, for each thread.
+const WAITING: usize = 4;
+
+/// Where facts of one kind are.
+pub(super) struct Where {
+    kind: Kind,
+    pub(super) segments: Vec<Segment>,
+    pub(super) tail: Vec<Fact>,
+}
+
+impl Where {
+    /// The facts of a kind and of these times.
+    pub(super) fn find(connection: &Connection, site_id: &str, kind: Kind, of: Quarters) -> Result<Self, Failure> {
+        let segments = keeping::segments(connection, site_id, kind, of.from, of.until)?;
+        let mut tail = keeping::tail(connection, site_id, kind)?;
+        tail.retain(|fact| (of.from..of.until).contains(&fact.quarter));
+        Ok(Self { kind, segments, tail })
+    }
+
+    /// The first and last quarter of an hour that there is something of.
+    pub(super) fn times(&self) -> Option<(i64, i64)> {
+        let of_segments = self.segments.iter().map(|segment| (segment.first_quarter, segment.last_quarter));
+        let of_tail = self.tail.iter().map(|fact| (fact.quarter, fact.quarter));
+        of_segments.chain(of_tail).reduce(|(first, last), (other, end)| (first.min(other), last.max(end)))
+    }
+}
+
+/// Adds up all of it.
+pub(super) fn tally<K: Key>(
+    connection: &Connection,
+    plan: &Plan,
+    found: Vec<Where>,
+    exchange: &Exchange,
+) -> Result<Tally<K>, Failure> {
+    let facts: usize = found.iter().flat_map(|of_kind| &of_kind.segments).map(|segment| segment.facts).sum();
+    let mut exchange = exchange.clone();
+    let mut tally = Tally::new(plan);
+    if facts < MANY {
+        for of_kind in &found {
+            let needed = plan.needed(of_kind.kind);
+            for segment in &of_kind.segments {
+                let block = Packed::read(connection, of_kind.kind, segment, &needed)?.block(plan.quarters)?;
+                tally.add(plan, &block, &mut exchange);
+            }
+        }
+    } else {
+        tally = in_threads(connection, plan, &found, &exchange)?;
+    }
+    for of_kind in found {
+        let (block, _) = Block::of_tail(of_kind.kind, of_kind.tail, plan.quarters, &plan.needed(of_kind.kind));
+        tally.add(plan, &block, &mut exchange);
+    }
+    Ok(tally)
+}
+
+fn in_threads<K: Key>(
+    connection: &Connection,
+    plan: &Plan,
+    found: &[Where],
+    exchange: &Exchange,
+) -> Result<Tally<K>, Failure> {
+    let threads = available_parallelism().map_or(1, usize::from).min(THREADS);
+    thread::scope(|scope| {
+        let (send, receive) = sync_channel::<Packed>(threads * WAITING);
+        // Held by the threads alone: once all of them are gone, nobody waits for them.
+        let receive = Arc::new(Mutex::new(receive));
+        let start = |_| {
+            let receive = Arc::clone(&receive);
+            scope.spawn(move || added_up(plan, &receive, exchange.clone()))
+        };
+        let workers: Vec<_> = (0..threads).map(start).collect();
+        drop(receive);
+        let mut read = Ok(true);
+        'reading: for of_kind in found {
+            let needed = plan.needed(of_kind.kind);
+            for segment in &of_kind.segments {
+                let packed = Packed::read(connection, of_kind.kind, segment, &needed);
+                read = packed.map(|packed| send.send(packed).is_ok());
+                if !matches!(read, Ok(true)) {
+                    break 'reading;
+                }
+            }
+        }
+        drop(send);
+        let mut tally = Tally::new(plan);
+        for worker in workers {
+            let done = worker.join().unwrap_or_else(|_| Err(Failure::Unreadable("a report gave up halfway".into())));
+            tally.merge(done?);
+        }
+        read.map(|_| tally)
+    })
+}
+
+fn added_up<K: Key>(
+    plan: &Plan,
+    receive: &Mutex<Receiver<Packed>>,
+    mut exchange: Exchange,
+) -> Result<Tally<K>, Failure> {
+    let mut tally = Tally::new(plan);
+    loop {
+        let next = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(packed) = next else { return Ok(tally) };
+        tally.add(plan, &packed.block(plan.quarters)?, &mut exchange);
+    }
+}

@@ -1,0 +1,303 @@
+//! Adding rows up in groups.
+
+use super::block::Block;
+use super::columns::Cells;
+use super::exchange::{Amounts, Exchange, Purse};
+use super::fact::{Class, Kind, column};
+use super::plan::{Key, Picked, Plan};
+use super::visitors::Sketch;
+use crate::store::facts::{Counts, Visitors};
+use rustc_hash::FxHashMap;
+
+/// As many keys as there can be at most, for groups to be found in a list instead of a map.
+const DENSE: u128 = 1 << 20;
+/// As many visits are looked at one by one for their visitors; of more, visitors are estimated.
+const EXACT: usize = 300_000;
+
+/// The number of a group, in the order in which groups first came.
+type Slot = u32;
+const NO_SLOT: Slot = Slot::MAX;
+
+/// Finds the group of a key.
+enum Slots<K> {
+    Dense(Vec<Slot>),
+    Sparse(FxHashMap<K, Slot>),
+}
+
+/// Who was there.
+enum Seen {
+    Unasked,
+    /// The visitor of each visit, with its group.
+    Each(Vec<(Slot, u64)>),
+    /// Of each group.
+    Sketched(Vec<Sketch>),
+}
+
+/// Groups of rows, added up.
+pub(super) struct Tally<K> {
+    slots: Slots<K>,
+    keys: Vec<K>,
+    /// Visits, bots and clicks.
+    traffic: Vec<[i64; 3]>,
+    counts: FxHashMap<Slot, Counts>,
+    purses: FxHashMap<(Slot, i64), Purse>,
+    seen: Seen,
+}
+
+/// What was found of one group.
+pub(super) struct Found<K> {
+    pub(super) key: K,
+    pub(super) counts: Counts,
+    /// By the numbers of the currencies.
+    pub(super) purses: Vec<(i64, Purse)>,
+    pub(super) visitors: Option<Visitors>,
+}
+
+impl<K: Key> Tally<K> {
+    /// For a plan, with nothing in it.
+    pub(super) fn new(plan: &Plan) -> Self {
+        let most = plan.keys_at_most().filter(|most| *most <= DENSE).and_then(|most| usize::try_from(most).ok());
+        Self {
+            slots: most.map_or_else(|| Slots::Sparse(FxHashMap::default()), |most| Slots::Dense(vec![NO_SLOT; most])),
+            keys: Vec::new(),
+            traffic: Vec::new(),
+            counts: FxHashMap::default(),
+            purses: FxHashMap::default(),
+            seen: if plan.visitors { Seen::Each(Vec::new()) } else { Seen::Unasked },
+        }
+    }
+
+    fn slot(&mut self, key: K) -> Slot {
+        let slot = match &mut self.slots {
+            Slots::Dense(slots) => match slots.get_mut(key.place()) {
+                Some(slot) => slot,
+                None => return NO_SLOT,
+            },
+            Slots::Sparse(slots) => slots.entry(key).or_insert(NO_SLOT),
+        };
+        if *slot == NO_SLOT {
+            *slot = Slot::try_from(self.keys.len()).unwrap_or(NO_SLOT);
+            self.keys.push(key);
+            self.traffic.push([0; 3]);
+        }
+        *slot
+    }
+
+    fn traffic(&mut self, slot: Slot) -> Option<&mut [i64; 3]> {
+        self.traffic.get_mut(slot as usize)
+    }
+
+    /// Adds the rows that are in.
+    pub(super) fn add(&mut self, plan: &Plan, block: &Block, exchange: &mut Exchange) {
+        let picked = plan.picked(block);
+        if matches!(picked, Picked::None) {
+            return;
+        }
+        let keys: Vec<K> = plan.keys(block);
+        match block.kind {
+            Kind::Visit => self.add_visits(plan, block, &keys, &picked, exchange),
+            Kind::Click => self.add_clicks(&keys, &picked),
+            Kind::Conversion | Kind::Share => self.add_conversions(plan, block, &keys, &picked, exchange),
+        }
+    }
+
+    fn add_visits(&mut self, plan: &Plan, block: &Block, keys: &[K], picked: &Picked, exchange: &mut Exchange) {
+        let (bots, costs) = (block.column(column::BOT), block.column(column::COST));
+        let visitors = plan.visitors.then(|| block.column(column::VISITOR));
+        let currencies = plan.currency.map(|column| block.column(column));
+        for (row, key) in keys.iter().enumerate() {
+            if !picked.has(row) {
+                continue;
+            }
+            let slot = self.slot(*key);
+            if let Some([visits, of_bots, _]) = self.traffic(slot) {
+                *visits += 1;
+                *of_bots += bots.at(row);
+            }
+            if let Some(visitors) = visitors {
+                self.see(slot, visitors.at(row).cast_unsigned());
+            }
+            if !costs.is_nothing() {
+                let amounts = Amounts { cost: costs.at(row), ..Amounts::default() };
+                self.pay(slot, amounts, currencies, row, block, exchange);
+            }
+        }
+    }
+
+    fn add_clicks(&mut self, keys: &[K], picked: &Picked) {
+        for (row, key) in keys.iter().enumerate() {
+            if picked.has(row) {
+                let slot = self.slot(*key);
+                if let Some([_, _, clicks]) = self.traffic(slot) {
+                    *clicks += 1;
+                }
+            }
+        }
+    }
+
+    fn add_conversions(&mut self, plan: &Plan, block: &Block, keys: &[K], picked: &Picked, exchange: &mut Exchange) {
+        let of = |column| block.column(column);
+        let (classes, counts, values) = (of(column::CLASS), of(column::COUNT), of(column::VALUE));
+        let (unvalued, commissions) = (of(column::UNVALUED), of(column::COMMISSION));
+        let currencies = plan.currency.map(|column| block.column(column));
+        for (row, key) in keys.iter().enumerate() {
+            if !picked.has(row) {
+                continue;
+            }
+            let slot = self.slot(*key);
+            let class = Class::of(classes.at(row));
+            *self.counts.entry(slot).or_default() += counted(class, counts.at(row), unvalued.at(row) != 0);
+            let (value, commission) = (values.at(row), commissions.at(row));
+            let amounts = match class.goes_back() {
+                true => Amounts { refunded: value.saturating_neg(), commission, ..Amounts::default() },
+                false => Amounts { revenue: value, commission, ..Amounts::default() },
+            };
+            self.pay(slot, amounts, currencies, row, block, exchange);
+        }
+    }
+
+    fn pay(
+        &mut self,
+        slot: Slot,
+        amounts: Amounts,
+        currencies: Option<&Cells>,
+        row: usize,
+        block: &Block,
+        exchange: &mut Exchange,
+    ) {
+        if amounts.is_nothing() {
+            return;
+        }
+        let currency = currencies.map_or(0, |currencies| currencies.at(row));
+        let quarter = block.quarters.get(row).copied().unwrap_or_default();
+        self.purses.entry((slot, currency)).or_default().add(amounts, currency, quarter, exchange);
+    }
+
+    fn see(&mut self, slot: Slot, visitor: u64) {
+        match &mut self.seen {
+            Seen::Unasked => {}
+            Seen::Each(each) => {
+                each.push((slot, visitor));
+                if each.len() > EXACT {
+                    self.seen = Seen::Sketched(sketched(each));
+                }
+            }
+            Seen::Sketched(sketches) => sketch(sketches, slot).add(visitor),
+        }
+    }
+
+    /// Adds what another thread found by the same plan.
+    pub(super) fn merge(&mut self, mut other: Self) {
+        let slots: Vec<Slot> = std::mem::take(&mut other.keys).into_iter().map(|key| self.slot(key)).collect();
+        let of = |slot: Slot| slots.get(slot as usize).copied().unwrap_or(NO_SLOT);
+        for (slot, counts) in slots.iter().zip(other.traffic) {
+            if let Some(own) = self.traffic(*slot) {
+                own.iter_mut().zip(counts).for_each(|(own, count)| *own += count);
+            }
+        }
+        for (slot, counts) in other.counts {
+            *self.counts.entry(of(slot)).or_default() += counts;
+        }
+        for ((slot, currency), purse) in other.purses {
+            self.purses.entry((of(slot), currency)).or_default().merge(purse);
+        }
+        match other.seen {
+            Seen::Unasked => {}
+            Seen::Each(each) => each.into_iter().for_each(|(slot, visitor)| self.see(of(slot), visitor)),
+            Seen::Sketched(others) => {
+                if let Seen::Each(each) = &self.seen {
+                    self.seen = Seen::Sketched(sketched(each));
+                }
+                if let Seen::Sketched(sketches) = &mut self.seen {
+                    let both = slots.iter().zip(&others);
+                    both.for_each(|(slot, other)| sketch(sketches, *slot).merge(other));
+                }
+            }
+        }
+    }
+
+    /// The groups, and the visitors of all of them.
+    pub(super) fn found(self) -> (Vec<Found<K>>, Option<Visitors>) {
+        let (visitors, overall) = match self.seen {
+            Seen::Unasked => (None, None),
+            Seen::Each(each) => {
+                let (visitors, overall) = distinct(each, self.keys.len());
+                (Some(visitors), Some(overall))
+            }
+            Seen::Sketched(mut sketches) => {
+                sketches.resize_with(self.keys.len(), Sketch::default);
+                let mut all = Sketch::default();
+                sketches.iter().for_each(|sketch| all.merge(sketch));
+                (Some(sketches.into_iter().map(Sketch::visitors).collect()), Some(all.visitors()))
+            }
+        };
+        let mut found: Vec<Found<K>> = self
+            .keys
+            .into_iter()
+            .zip(self.traffic)
+            .map(|(key, [visits, bots, clicks])| {
+                let counts = Counts { visits, bots, clicks, ..Counts::default() };
+                Found { key, counts, purses: Vec::new(), visitors: None }
+            })
+            .collect();
+        for (slot, counts) in self.counts {
+            if let Some(found) = found.get_mut(slot as usize) {
+                found.counts += counts;
+            }
+        }
+        for ((slot, currency), purse) in self.purses {
+            if let Some(found) = found.get_mut(slot as usize) {
+                found.purses.push((currency, purse));
+            }
+        }
+        for (found, visitors) in found.iter_mut().zip(visitors.unwrap_or_default()) {
+            found.visitors = Some(visitors);
+        }
+        (found, overall)
+    }
+}
+
+/// What a part of a conversion counts for.
+fn counted(class: Class, count: i64, is_unvalued: bool) -> Counts {
+    let unvalued = if is_unvalued { count } else { 0 };
+    let kept = Counts { conversions: count, unvalued, ..Counts::default() };
+    match class {
+        Class::Sale => Counts { sales: count, ..kept },
+        Class::Lead => Counts { leads: count, ..kept },
+        Class::Other => kept,
+        Class::Refund => Counts { refunds: count, unvalued, ..Counts::default() },
+        Class::Chargeback => Counts { chargebacks: count, unvalued, ..Counts::default() },
+    }
+}
+
+fn sketched(each: &[(Slot, u64)]) -> Vec<Sketch> {
+    let mut sketches = Vec::new();
+    each.iter().for_each(|(slot, visitor)| sketch(&mut sketches, *slot).add(*visitor));
+    sketches
+}
+
+/// The sketch of a group, a new one if it is new.
+fn sketch(sketches: &mut Vec<Sketch>, slot: Slot) -> &mut Sketch {
+    let place = slot as usize;
+    if place >= sketches.len() {
+        sketches.resize_with(place + 1, Sketch::default);
+    }
+    #[expect(clippy::indexing_slicing, reason = "it was made long enough just now")]
+    &mut sketches[place]
+}
+
+/// The visitors of each of so many groups, and of all.
+fn distinct(mut each: Vec<(Slot, u64)>, groups: usize) -> (Vec<Visitors>, Visitors) {
+    each.sort_unstable();
+    each.dedup();
+    let mut visitors = vec![Visitors::default(); groups];
+    for (slot, _) in &each {
+        if let Some(visitors) = visitors.get_mut(*slot as usize) {
+            visitors.count += 1;
+        }
+    }
+    let mut all: Vec<u64> = each.into_iter().map(|(_, visitor)| visitor).collect();
+    all.sort_unstable();
+    all.dedup();
+    (visitors, Visitors { count: all.len() as u64, estimated: false })
+}
