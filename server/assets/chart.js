@@ -119,10 +119,8 @@ function stage(figure, said) {
   return { plot, legend, at, entries };
 }
 
-function draw(figure) {
-  const before = drawn.get(figure);
-  const hidden = new Set(before?.hidden());
-  before?.end();
+function draw(figure, hidden) {
+  drawn.get(figure)?.end();
   const said = read(figure);
   if (!said) return;
   const { x, series } = said;
@@ -258,12 +256,15 @@ function draw(figure) {
 }
 
 function drawAll() {
-  for (const [figure, { end }] of drawn) {
-    if (!figure.isConnected) end();
+  // What somebody hid stays hidden in the figure that has taken another's place.
+  const hidden = new Map();
+  for (const [figure, chart] of drawn) {
+    hidden.set(figure.dataset.chart, new Set(chart.hidden()));
+    if (!figure.isConnected) chart.end();
   }
   for (const figure of document.querySelectorAll('figure[data-chart]')) {
     try {
-      draw(figure);
+      draw(figure, hidden.get(figure.dataset.chart) ?? new Set());
     } catch (error) {
       // The table says the same; one chart that does not draw takes no other with it.
       console.error(error);

@@ -30,7 +30,6 @@ use crate::audit;
 use crate::http::error::Error;
 use crate::http::session::{Owner, SameOrigin, SignedIn};
 use crate::reading::RawRequest;
-use crate::settings::SiteSettings;
 use crate::store::{ClickRow, ConversionRow, Listing, Page, Place, PostbackRow, StoreError, Visit};
 use askama::Template;
 use axum::Router;
@@ -41,12 +40,9 @@ use axum::routing::{get, post};
 use head::{Head, Tab, find, no_site};
 use incoming::{ClickEntry, ConversionEntry, Part, PostbackEntry, VisitEntry};
 use page::PageAssets;
-use platforms::Trouble;
 use serde::Deserialize;
 use serde_json::json;
-use setup::SetUp;
 use std::collections::{BTreeMap, BTreeSet};
-use when::Moment;
 
 /// How many entries of a list a page shows.
 const ENTRIES: usize = 50;
@@ -55,7 +51,6 @@ const ENTRIES: usize = 50;
 pub fn routes() -> Router<SharedApp> {
     Router::new()
         .route("/", get(first_site))
-        .route("/sites/{site_id}", get(site))
         .route("/sites/{site_id}/value", post(choose_value))
         .route("/sites/{site_id}/passphrase", post(addresses::choose_passphrase))
         .route("/sites/{site_id}/rotate", post(addresses::rotate))
@@ -86,37 +81,6 @@ pub fn routes() -> Router<SharedApp> {
         .merge(erase::routes())
         .merge(people::routes())
         .merge(page::routes())
-}
-
-/// The newest of each kind.
-struct Latest {
-    visit: Option<Moment>,
-    click: Option<Moment>,
-    postback: Option<Moment>,
-    conversion: Option<Moment>,
-}
-
-#[derive(Template)]
-#[template(path = "dashboard.html")]
-struct Dashboard {
-    assets: &'static PageAssets,
-    head: Head,
-    set_up: SetUp,
-    started: bool,
-    saved: Option<String>,
-    troubles: Vec<Trouble>,
-    latest: Latest,
-    conversions: Part<ConversionEntry>,
-    clicks: Part<ClickEntry>,
-    visits: Part<VisitEntry>,
-    postbacks: Part<PostbackEntry>,
-}
-
-impl Dashboard {
-    /// Whether this was saved just now.
-    fn said(&self, what: &str) -> bool {
-        self.saved.as_deref() == Some(what)
-    }
 }
 
 #[derive(Template)]
@@ -154,55 +118,6 @@ async fn first_site(_: SignedIn, State(app): State<SharedApp>) -> Result<Respons
             "On the server, `tagwerk site add --name <name>` makes one. Then load this page again.",
         ),
     })
-}
-
-#[derive(Deserialize)]
-struct SiteQuery {
-    saved: Option<String>,
-}
-
-async fn site(
-    _: SignedIn,
-    State(app): State<SharedApp>,
-    Path(site_id): Path<String>,
-    Query(query): Query<SiteQuery>,
-) -> Result<Response, Error> {
-    let Some((site, head)) = find(&app, &site_id, Tab::Today).await? else { return Ok(no_site()) };
-    let settings = SiteSettings::of(&site)?;
-    let newest = || Page::first(ENTRIES);
-    let store = &app.store;
-    let visits = store.visits(&site_id, newest()).await?;
-    let clicks = store.clicks(&site_id, newest()).await?;
-    let postbacks = store.postbacks(&site_id, newest()).await?;
-    let conversions = store.conversions(&site_id, newest()).await?;
-    let ad_parameters = app.clicks.params();
-    let latest = Latest {
-        visit: visits.items.first().map(|visit| Moment::of(visit.received_at)),
-        click: clicks.items.first().map(|click| Moment::of(click.received_at)),
-        postback: postbacks.items.first().map(|postback| Moment::of(postback.received_at)),
-        conversion: conversions.items.first().map(|conversion| Moment::of(conversion.received_at)),
-    };
-    let page = Dashboard {
-        assets: page::assets(),
-        set_up: setup::set_up(
-            &app.public_url,
-            &app.config.script_path.replace("{site_id}", &site_id),
-            &site,
-            &settings,
-            app.groups.iter(),
-            &addresses::replaced(&app, &site_id).await?,
-        ),
-        started: latest.visit.is_some() || latest.postback.is_some(),
-        saved: query.saved,
-        troubles: platforms::troubles(&app, &site_id, &settings).await?,
-        latest,
-        conversions: with_their_ads(&app, &site_id, conversions).await?,
-        clicks: Part::of(clicks, |row| incoming::click(row, &ad_parameters)),
-        visits: Part::of(visits, incoming::visit),
-        postbacks: Part::of(postbacks, |row| opened(&app, row)),
-        head,
-    };
-    page::render(StatusCode::OK, &page)
 }
 
 #[derive(Deserialize)]
@@ -255,7 +170,7 @@ async fn choose_value(
         return Ok(page::refuse(StatusCode::UNPROCESSABLE_ENTITY, "That is not a rule of value", sentence));
     };
     audit::patch_settings(&app, &who, &site_id, json!({ "purchase_value": rule.as_str() })).await?;
-    Ok(page::guarded(Redirect::to(&format!("/sites/{site_id}?saved=value#value")).into_response()))
+    Ok(page::guarded(Redirect::to(&format!("/sites/{site_id}/connect?saved=value#value")).into_response()))
 }
 
 /// Conversions with the visits and clicks that they are credited to.

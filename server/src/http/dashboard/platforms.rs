@@ -189,22 +189,6 @@ async fn reasons(app: &App, site_id: &str, platform: &str) -> Result<Vec<Reason>
     Ok(reasons)
 }
 
-/// A platform to which nothing is sent before the operator has done something.
-pub(super) struct Trouble {
-    pub(super) name: String,
-    pub(super) title: String,
-    pub(super) reason: String,
-}
-
-/// The platforms that are stopped.
-pub(super) async fn troubles(app: &App, site_id: &str, settings: &SiteSettings) -> Result<Vec<Trouble>, StoreError> {
-    let outlets = app.store.outlets(site_id).await?;
-    let stopped = overview(settings, &outlets, app.now()).into_iter().filter(|one| one.standing == Standing::Stopped);
-    Ok(stopped
-        .map(|one| Trouble { title: title(&one.name), name: one.name, reason: one.reason.unwrap_or_default() })
-        .collect())
-}
-
 #[derive(Template)]
 #[template(path = "platforms.html")]
 struct Platforms {
