@@ -189,7 +189,7 @@ fn event(visit_id: &VisitId, v: i64, at: i64, second: bool) -> Event {
         attributes: vec![],
         cookies: vec![],
         automated: false,
-        visit_id: *visit_id,
+        visit_id: visit_id.clone(),
     }
 }
 
