@@ -7,6 +7,8 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 pub mod api;
+pub mod connect;
+pub mod offers;
 
 /// One network.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -31,6 +33,10 @@ pub struct Group {
     /// Which parameters of its postbacks and notifications tell who the buyer is.
     #[serde(default)]
     pub person: PersonFields,
+    /// How it is connected, in its own words; without it, the dashboard shows the addresses alone.
+    pub connect: Option<connect::Connect>,
+    /// What the addresses of its offers look like; without it, a link is held to the link rules alone.
+    pub offers: Option<offers::Offers>,
     /// Examples of links that must hold.
     #[serde(default)]
     pub link_case: Vec<LinkCase>,
@@ -293,6 +299,9 @@ impl Group {
         group.check_words().map_err(|problem| format!("{file}: {problem}"))?;
         group.api.as_ref().map_or(Ok(()), api::Api::check).map_err(|problem| format!("{file}: {problem}"))?;
         group.check_link_cases().map_err(|problem| format!("{file}: {problem}"))?;
+        let connect = group.connect.as_ref().map_or(Ok(()), |connect| connect.check(&group));
+        let offers = group.offers.as_ref().map_or(Ok(()), |offers| offers.check(&group));
+        connect.and(offers).map_err(|problem| format!("{file}: {problem}"))?;
         Ok(group)
     }
 

@@ -1,6 +1,7 @@
 //! The tracking groups, ad click parameters and pixels this server knows: the built-in ones, and an operator's own groups.
 
 use crate::intake::{self, Rules};
+use crate::offers;
 use crate::reconcile;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,6 +9,7 @@ use tagwerk_protocol::clicks::Clicks;
 use tagwerk_protocol::form;
 use tagwerk_protocol::group::Group;
 use tagwerk_protocol::imports::Imports;
+use tagwerk_protocol::link::LinkRules;
 use tagwerk_protocol::pixels::Pixels;
 
 include!(concat!(env!("OUT_DIR"), "/groups.rs"));
@@ -64,6 +66,11 @@ impl Groups {
         self.0.values()
     }
 
+    /// Whether a group is one of the operator's own, under a name that no built-in one has.
+    pub fn is_own(&self, name: &str) -> bool {
+        !BUILT_IN.iter().any(|(known, _)| *known == name)
+    }
+
     /// The names, for people.
     pub fn names(&self) -> String {
         self.0.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
@@ -92,7 +99,49 @@ fn read(name: &str, file: &str, text: &str) -> Result<Group, String> {
             return Err(format!("{file}: the case `{}` does not hold: it gives {found:?}", case.name));
         }
     }
+    check_tests(&group).map_err(|problem| format!("{file}: {problem}"))?;
+    check_offers(&group).map_err(|problem| format!("{file}: {problem}"))?;
     Ok(group)
+}
+
+/// A test call has to be understood, and to be taken for a test: else it would be booked.
+fn check_tests(group: &Group) -> Result<(), String> {
+    for way in group.connect.iter().flat_map(|connect| &connect.way) {
+        let (Some(test), Some(form)) = (&way.test, group.form_of(way.kind)) else { continue };
+        let pairs: Vec<(String, String)> = test.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let said = intake::understand(&pairs, &group.name, form, &Rules::default(), "");
+        let wrong = |problem: &str| Err(format!("connect.way {}: its test {problem}", way.kind.as_str()));
+        match said {
+            Err(reason) => return wrong(&format!("is not understood: {reason}")),
+            Ok(said) if !said.is_test => return wrong("is not taken for one"),
+            Ok(said) if said.value.is_none() => return wrong("has no value"),
+            Ok(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Holds the examples of links to what is found in them.
+fn check_offers(group: &Group) -> Result<(), String> {
+    let links = LinkRules { groups: vec![group.link_rule(&[])], ..LinkRules::default() };
+    let groups = Groups(BTreeMap::from([(group.name.clone(), group.clone())]));
+    let known = |_: &str| None;
+    let base = "https://shop.example/";
+    let rules = offers::Rules { groups: &groups, links: &links, base, own_hosts: &[], autoscan: false, known: &known };
+    for case in group.offers.iter().flat_map(|offers| &offers.case) {
+        let Some(found) = offers::check(&case.href, &rules).pop() else {
+            return Err(format!("the case `{}` has no link", case.name));
+        };
+        let mut codes: Vec<&str> = found.findings.iter().map(|finding| finding.code).collect();
+        let mut expected: Vec<&str> = case.found.iter().map(String::as_str).collect();
+        codes.sort_unstable();
+        expected.sort_unstable();
+        if codes != expected || found.verdict.as_str() != case.verdict {
+            let verdict = found.verdict.as_str();
+            return Err(format!("the case `{}` does not hold: it gives {verdict}, {codes:?}", case.name));
+        }
+    }
+    Ok(())
 }
 
 /// The built-in table of ad click ids.

@@ -64,9 +64,33 @@ pub async fn take(
         content_type: header_text(&call.headers, header::CONTENT_TYPE).map(str::to_owned),
         cut,
     };
+    Ok(keep(app, site, &settings, channel, group, &raw, source_ip).await?.answer)
+}
+
+/// A call that is on disk.
+pub struct Kept {
+    /// The row of the postback.
+    pub postback_id: String,
+    /// What to tell its sender.
+    pub answer: Result<(), Refusal>,
+}
+
+/// Understands and books a raw request that has arrived whole.
+///
+/// # Errors
+/// The call could not be made durable, or there were too many from this address that may not send.
+pub async fn keep(
+    app: &SharedApp,
+    site: &Site,
+    settings: &SiteSettings,
+    channel: Channel,
+    group: &str,
+    raw: &RawRequest,
+    source_ip: IpAddr,
+) -> Result<Kept, Error> {
     // From here on nothing is waited for but the store: rows are in the order of their receipt.
-    let (received_at, id) = (app.now(), row_id());
-    let (postback, answer) = received(app, site, &settings, channel, group, &raw, id, received_at)?;
+    let (received_at, postback_id) = (app.now(), row_id());
+    let (postback, answer) = received(app, site, settings, channel, group, raw, postback_id.clone(), received_at)?;
     // Who may not send can fill no disk: past the bound it is told so, and nothing is kept.
     if matches!(answer, Err(Refusal::Forbidden(_))) {
         within_bounds(app, &site.site_id, source_ip)?;
@@ -77,7 +101,7 @@ pub async fn take(
     if settings.sends_on() {
         app.outbox.ring();
     }
-    Ok(answer)
+    Ok(Kept { postback_id, answer })
 }
 
 /// Counts a call that anybody could have made, as events are counted.

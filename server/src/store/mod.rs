@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tagwerk_protocol::conversion::{Conversion, TransactionType};
 use tagwerk_protocol::event::{Event, MAX_COOKIES};
 
+mod arrivals;
 mod backups;
 mod conversion_row;
 mod costs;
@@ -28,6 +29,7 @@ pub mod sqlite;
 mod tracking_ids;
 mod trail;
 
+pub use arrivals::{Arrival, Arrivals};
 pub use backups::{Backup, Backups};
 pub use conversion_row::ConversionRow;
 pub use costs::{Costs, SavedReport};
@@ -65,10 +67,10 @@ pub enum StoreError {
 
 /// Everything the server keeps.
 pub trait Store:
-    Backups + health::Health + Sites + Inbox + Books + Costs + facts::Facts + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync
+    Arrivals + Backups + health::Health + Sites + Inbox + Books + Costs + facts::Facts + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync
 {
 }
-impl<T: Backups + health::Health + Sites + Inbox + Books + Costs + facts::Facts + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync> Store for T {}
+impl<T: Arrivals + Backups + health::Health + Sites + Inbox + Books + Costs + facts::Facts + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync> Store for T {}
 
 /// The store as handlers hold it.
 pub type SharedStore = Arc<dyn Store>;

@@ -3,6 +3,7 @@
 //! An answer leaves after the commit (`WAL`, `synchronous=FULL`), and what was answered can be read at once. A write that
 //! cannot be made durable (disk full, read-only, size limit) is `Unavailable`, and writing goes on by itself when there is room again.
 
+mod arrivals;
 mod attributions;
 mod backup;
 mod backups;
