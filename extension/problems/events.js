@@ -4,6 +4,9 @@ import { hostOf } from '../tags.js';
 
 /** @typedef {import('../problems').Scene} Scene @typedef {import('../seen').Problem} Problem */
 
+/** What the tag says of an event that it sends all the same. */
+export const UNREADABLE = /^an event's line does not read/;
+
 /** @param {number} count @param {string} one @param {string} [many] */
 export const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
@@ -43,14 +46,17 @@ export function eventProblems({ page, tag, report }, parts) {
   } else if (!parts.some(({ id }) => id === 'csp_connect')) {
     found.push(...unanswered(events, page.address));
   }
-  const refused = events.filter(({ state }) => state === 'refused');
+  const refused = [
+    ...events.filter(({ state }) => state === 'refused').map(({ name, status }) => `${name}: ${status}`),
+    ...report.problems.filter((sentence) => UNREADABLE.test(sentence)),
+  ];
   if (refused.length > 0) {
     found.push({
       id: 'event_refused',
       level: 'broken',
-      title: `The server refused ${counted(refused.length, 'event')}`,
-      mend: 'It cannot read them, for instance because a name is longer than 64 characters. They are not sent again.',
-      about: refused.map(({ name, status }) => `${name}: ${status}`),
+      title: `${counted(refused.length, 'event')} cannot be read by the server`,
+      mend: 'They are lost: the server does not take them, and they are not sent again. Mostly a name given to tagwerk(\'trigger\') is longer than 64 characters, or empty.',
+      about: refused,
     });
   }
   const missing = consent === 'granted' ? report.pixels.filter(({ switched_on, found }) => switched_on && !found) : [];

@@ -1,6 +1,7 @@
 // @ts-check
 // Problems of the page around the tag, and whatever else the tag itself complains of. Pure.
 import { originOf } from '../tags.js';
+import { UNREADABLE } from './events.js';
 
 /** @typedef {import('../problems').Scene} Scene @typedef {import('../seen').Problem} Problem */
 
@@ -39,6 +40,6 @@ export function pageProblems({ page, report }, parts) {
 
 /** Whether another problem says the same with its mend. @param {string} sentence @param {Problem[]} parts */
 function isExplained(sentence, parts) {
-  if (/^links are not judged/.test(sentence) || /^the pixel \S+ is switched on/.test(sentence)) return true;
+  if (/^links are not judged/.test(sentence) || UNREADABLE.test(sentence) || /^the pixel \S+ is switched on/.test(sentence)) return true;
   return parts.length > 0 && /^tagwerk: .*(Error|violates|Refused|Failed|no start)/.test(sentence);
 }

@@ -67,6 +67,7 @@ export async function startHelper(world, options = {}) {
     debug,
     press,
     openWindow,
+    read,
     /** Addresses beyond itself that the extension has asked for. */
     left,
     /** Presses the button on a page and answers the window that shows what was seen, and what it shows. */
@@ -85,7 +86,7 @@ export async function startHelper(world, options = {}) {
 }
 
 /** What a window of the extension shows. */
-export const read = (view) =>
+const read = (view) =>
   view.evaluate(() => ({
     title: document.querySelector('h1').textContent,
     about: document.querySelector('#about').textContent,

@@ -52,8 +52,9 @@ export async function startPages() {
   };
 }
 
-/** Waits until the tag has decorated what it decorates ahead, and the server has answered. */
-export async function settled(page, { id = true } = {}) {
+/** Waits until the tag has decorated what it decorates ahead (`id`), and every event was answered for good (`sent`) or at all. */
+export async function settled(page, { id = true, sent = true } = {}) {
   if (id) await page.waitForFunction(() => /cid=[a-z0-9]{32}/.test(document.querySelector('#offer')?.href ?? ''));
-  await page.waitForFunction(() => !localStorage.getItem('tagwerk.outbox'));
+  if (sent) return page.waitForFunction(() => !localStorage.getItem('tagwerk.outbox'));
+  return page.waitForFunction(async () => (await window.tagwerk('inspect')).events?.every(({ state }) => state !== 'in_flight') ?? true);
 }

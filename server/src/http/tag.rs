@@ -85,9 +85,11 @@ async fn compressed(app: &SharedApp, settings: String) -> Result<Arc<Asset>, Err
     Ok(Arc::new(asset.await.map_err(Error::broken)?.map_err(Error::broken)?))
 }
 
-/// What is not there, said to every origin: else a page cannot tell it from a server that does not answer.
+/// What is not there, said to every origin, and as a script: else a page cannot tell it from a server that does not answer,
+/// since browsers hide plain text from who asked for a script (Opaque Response Blocking).
 fn missing(what: &str) -> Response {
-    (ANY_ORIGIN, Error::NotFound(what.into())).into_response()
+    let content_type = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")];
+    (StatusCode::NOT_FOUND, ANY_ORIGIN, content_type, format!("// {what}\n")).into_response()
 }
 
 /// The site's id in a path of that pattern.

@@ -137,6 +137,7 @@ async fn a_page_of_any_origin_can_tell_what_is_missing_from_a_server_that_does_n
         assert_eq!(response.status(), 404, "{path}");
         assert_eq!(response.headers()["access-control-allow-origin"], "*", "{path}");
         assert_eq!(response.headers()["timing-allow-origin"], "*", "{path}");
+        assert_eq!(response.headers()["content-type"], "text/javascript; charset=utf-8", "{path}");
     }
 }
 
