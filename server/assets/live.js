@@ -21,6 +21,8 @@ function watch() {
   let asking = 0;
   let asked = 0;
   let retry = 0;
+  // Whether there is more than the page began with: what is older than its last entry is on other pages.
+  const full = feed.childElementCount >= Number(today.dataset.most);
   // What was put in place, as it came: the page has been changed since, by charts and whoever opened something.
   const shown = new Map();
 
@@ -71,7 +73,8 @@ function watch() {
   const take = (html) => {
     const part = document.createElement('template');
     part.innerHTML = html;
-    const entries = [...part.content.children].filter((entry) => !document.getElementById(entry.id));
+    const oldest = feed.childElementCount < MOST && !full ? 0 : Number(feed.lastElementChild?.dataset.at ?? 0);
+    const entries = [...part.content.children].filter((entry) => !document.getElementById(entry.id) && Number(entry.dataset.at) >= oldest);
     if (entries.length === 0) return;
     if ('empty' in today.dataset) {
       location.reload();
@@ -82,8 +85,13 @@ function watch() {
       entry.classList.add('new');
       counts[entry.dataset.word] = (counts[entry.dataset.word] ?? 0) + 1;
     }
-    feed.prepend(...entries);
-    while (feed.children.length > MOST && !feed.lastElementChild.contains(document.activeElement)) feed.lastElementChild.remove();
+    // Newest first: what was received at the same moment stands as it came.
+    let before = feed.firstElementChild;
+    for (const entry of entries) {
+      while (before && Number(before.dataset.at) > Number(entry.dataset.at)) before = before.nextElementSibling;
+      feed.insertBefore(entry, before);
+    }
+    while (feed.childElementCount > MOST && !feed.lastElementChild.contains(document.activeElement)) feed.lastElementChild.remove();
     saying ||= setTimeout(say, SAY);
     refreshSoon();
   };

@@ -102,6 +102,8 @@ struct Today {
     zone: String,
     /// When it was made, in milliseconds: what comes later is not in it.
     made: Millis,
+    /// How many entries it begins with at most.
+    most: usize,
 }
 
 #[derive(Template)]
@@ -142,7 +144,7 @@ async fn show(
         shown(&app, &site, &settings, query.period.as_deref(), &headers),
         feed::newest(&app, &site_id, &zone, None, ENTRIES),
     )?;
-    let page = Today { assets: page::assets(), head, shown, entries, zone: settings.time_zone, made };
+    let page = Today { assets: page::assets(), head, shown, entries, zone: settings.time_zone, made, most: ENTRIES };
     page::render(StatusCode::OK, &page)
 }
 
