@@ -78,10 +78,13 @@ describe('from an ad click to an attributed sale', () => {
     assert.match(click.label, /Steady Edge/);
 
     await signIn();
-    const text = await page.innerText('main');
-    for (const word of ['1.64', 'EUR', '101.64', 'Cj0KCQ-Story_1', 'spring', 'Purchase']) {
-      assert.ok(text.includes(word), `the dashboard shows ${word}`);
-    }
+    const shows = async (words) => {
+      const text = await page.innerText('main');
+      for (const word of words) assert.ok(text.includes(word), `${page.url()} shows ${word}`);
+    };
+    await shows(['1.64', 'EUR', '101.64', 'spring', 'Purchase']);
+    await page.goto(`${server.url}/sites/${server.site.site_id}/conversions`);
+    await shows(['1.64', 'EUR', '101.64', 'Cj0KCQ-Story_1', 'spring', 'Purchase']);
   });
 
   it('a blocked OutboundClick still attributes the sale to its visit', async () => {
