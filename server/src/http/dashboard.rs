@@ -1,6 +1,5 @@
 //! The dashboard: a site's set-up and what came in, rendered on the server for the signed-in operator.
 
-mod addresses;
 mod came_from;
 mod connect;
 mod costs;
@@ -18,7 +17,6 @@ mod platform_change;
 mod platform_form;
 mod platforms;
 mod reports;
-mod setup;
 mod site_settings;
 mod story;
 mod today;
@@ -26,14 +24,13 @@ mod when;
 mod worklist;
 
 use crate::app::SharedApp;
-use crate::audit;
 use crate::http::error::Error;
-use crate::http::session::{Owner, SameOrigin, SignedIn};
+use crate::http::session::SignedIn;
 use crate::reading::RawRequest;
 use crate::store::{ClickRow, ConversionRow, Listing, Page, Place, PostbackRow, StoreError, Visit};
 use askama::Template;
 use axum::Router;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -41,7 +38,6 @@ use head::{Head, Tab, find, no_site};
 use incoming::{ClickEntry, ConversionEntry, Part, PostbackEntry, VisitEntry};
 use page::PageAssets;
 use serde::Deserialize;
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many entries of a list a page shows.
@@ -51,9 +47,6 @@ const ENTRIES: usize = 50;
 pub fn routes() -> Router<SharedApp> {
     Router::new()
         .route("/", get(first_site))
-        .route("/sites/{site_id}/value", post(choose_value))
-        .route("/sites/{site_id}/passphrase", post(addresses::choose_passphrase))
-        .route("/sites/{site_id}/rotate", post(addresses::rotate))
         .route("/sites/{site_id}/worklist", get(worklist::show))
         .route("/sites/{site_id}/postbacks/{postback_id}/correct", post(worklist::correct))
         .route("/sites/{site_id}/postbacks/{postback_id}/replay", post(worklist::replay_one))
@@ -150,27 +143,6 @@ async fn older(
         }
     };
     page::render(StatusCode::OK, &Older { assets: page::assets(), head, list })
-}
-
-#[derive(Deserialize)]
-struct ValueForm {
-    #[serde(default)]
-    purchase_value: String,
-}
-
-async fn choose_value(
-    _: SameOrigin,
-    Owner(who): Owner,
-    State(app): State<SharedApp>,
-    Path(site_id): Path<String>,
-    Form(form): Form<ValueForm>,
-) -> Result<Response, Error> {
-    let Some(rule) = setup::rule(&form.purchase_value) else {
-        let sentence = "Go back, choose one of the five rules and save again.";
-        return Ok(page::refuse(StatusCode::UNPROCESSABLE_ENTITY, "That is not a rule of value", sentence));
-    };
-    audit::patch_settings(&app, &who, &site_id, json!({ "purchase_value": rule.as_str() })).await?;
-    Ok(page::guarded(Redirect::to(&format!("/sites/{site_id}/connect?saved=value#value")).into_response()))
 }
 
 /// Conversions with the visits and clicks that they are credited to.

@@ -4,11 +4,12 @@ use super::{
     Route, as_json, as_text, body, body_if_any, day, integer, maybe, named, object, one_of, query, some_text, text,
 };
 use crate::credit::Model;
-use crate::reports::{Compare, Period};
 use crate::http::api::part::known;
 use crate::http::api::people::OF_TRAIL;
 use crate::http::api::platforms::{LONGEST_TYPE, REPLAYED};
+use crate::offers::MOST_LINES;
 use crate::people::{LONGEST_NAME, Role};
+use crate::reports::{Compare, Period};
 use crate::store::{DeliveryState, List};
 use serde_json::{Value, json};
 
@@ -52,6 +53,13 @@ pub(super) fn all() -> Vec<Route> {
                 named("Conversion"),
             ),
             object(&[("click_id", some_text())], &["click_id"]),
+        ),
+        takes(
+            post("/sites/{site_id}/offers/check", "says what is wrong with links to offers", judged_links()),
+            object(
+                &[("links", json!({ "type": "array", "minItems": 1, "maxItems": MOST_LINES, "items": text() }))],
+                &["links"],
+            ),
         ),
         Route { refusals: vec![422], ..job("/sites/{site_id}/replay", "reads the site's whole raw inbox again") },
         takes(
@@ -195,6 +203,29 @@ fn set() -> Value {
         "propertyNames": { "maxLength": 100, "pattern": "[^_-]" },
         "additionalProperties": { "type": ["string", "null"], "maxLength": 2000 },
     })
+}
+
+/// What was found in each link.
+fn judged_links() -> Value {
+    let verdict = || one_of(&["good", "look", "wrong"]);
+    let finding = object(
+        &[("code", text()), ("verdict", verdict()), ("said", text()), ("mend", maybe("string"))],
+        &["code", "verdict", "said", "mend"],
+    );
+    let judged = object(
+        &[
+            ("line", json!({ "type": "integer", "minimum": 1 })),
+            ("link", text()),
+            ("verdict", verdict()),
+            ("group", maybe("string")),
+            ("kind", maybe("string")),
+            ("sub_id", json!({ "enum": ["none", "token", "macro", "ours", "fixed", null] })),
+            ("findings", json!({ "type": "array", "items": finding })),
+            ("decorated", maybe("string")),
+        ],
+        &["line", "link", "verdict", "group", "kind", "sub_id", "findings", "decorated"],
+    );
+    object(&[("items", json!({ "type": "array", "items": judged }))], &["items"])
 }
 
 /// The keys of the settings; docs/api.md says what each takes.
