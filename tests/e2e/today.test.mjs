@@ -41,7 +41,7 @@ describe('today', () => {
   const live = () => page.waitForSelector('.live-state[data-live="on"]');
   const shown = async () => {
     await visitor();
-    await page.goto(`${server.url}/sites/${server.site.site_id}`);
+    await page.waitForSelector('[data-figure="visits"]');
     await live();
   };
 
