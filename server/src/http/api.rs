@@ -65,6 +65,7 @@ pub fn routes() -> Router<SharedApp> {
         .route("/sites/{site_id}/postbacks/{postback_id}/correct", post(fix::correct))
         .route("/sites/{site_id}/postbacks/{postback_id}/replay", post(fix::replay_one))
         .route("/sites/{site_id}/conversions/{conversion_id}/assign", post(fix::assign))
+        .route("/sites/{site_id}/conversions/{conversion_id}/test", post(fix::mark))
         .route("/sites/{site_id}/offers/check", post(offers::check))
         .route("/sites/{site_id}/replay", post(fix::replay))
         .route("/sites/{site_id}/jobs", get(lists::jobs))

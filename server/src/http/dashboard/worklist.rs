@@ -6,11 +6,13 @@ use super::incoming::{self, ConversionEntry, Part, PostbackEntry};
 use super::when::Moment;
 use super::{opened, page, with_their_ads};
 use crate::app::SharedApp;
+use crate::audit;
 use crate::fix::{self, Changes, FixError};
 use crate::http::error::Error;
-use crate::http::session::{SameOrigin, SignedIn};
+use crate::http::session::{Analyst, SameOrigin, SignedIn};
 use crate::jobs::replay::corrections_of;
-use crate::reading::parameters;
+use crate::people::Role;
+use crate::reading::{TEST_MARK, parameters, test_mark};
 use crate::store::{Channel, Field, Filter, Job, JobKind, Page, Place, PostbackRow};
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
@@ -18,6 +20,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use page::PageAssets;
 use serde::Deserialize;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use tagwerk_protocol::group::Postback;
 
@@ -40,13 +43,15 @@ pub(super) struct Asked {
 struct Correctable {
     postback: PostbackEntry,
     corrections: Vec<Pair>,
+    /// Whether it was marked by hand as a test, or as none.
+    test_mark: Option<bool>,
     names: Vec<String>,
 }
 
 /// A click to choose from.
-struct ClickChoice {
-    click_id: String,
-    said: String,
+pub(super) struct ClickChoice {
+    pub(super) click_id: String,
+    pub(super) said: String,
 }
 
 /// The newest replay.
@@ -63,6 +68,8 @@ struct LastReplay {
 struct Worklist {
     assets: &'static PageAssets,
     head: Head,
+    /// Whether who is looking may change anything.
+    may_change: bool,
     chosen: Option<Correctable>,
     assigned: Option<ConversionEntry>,
     refused: Part<Correctable>,
@@ -73,7 +80,7 @@ struct Worklist {
 
 /// The page.
 pub(super) async fn show(
-    _: SignedIn,
+    SignedIn(who): SignedIn,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     Query(asked): Query<Asked>,
@@ -101,6 +108,7 @@ pub(super) async fn show(
     let replays = Page { filter: Filter::only(Field::Kind, JobKind::Replay.as_str()), ..Page::first(1) };
     let worklist = Worklist {
         assets: page::assets(),
+        may_change: who.role >= Role::Analyst,
         head,
         chosen,
         assigned,
@@ -129,14 +137,19 @@ fn correctable(app: &SharedApp, row: PostbackRow) -> Correctable {
         }
     }
     Correctable {
-        corrections: corrections.iter().map(|(name, value)| Pair::new(name, value.as_str())).collect(),
+        test_mark: test_mark(&corrections),
+        corrections: corrections
+            .iter()
+            .filter(|(name, _)| *name != TEST_MARK)
+            .map(|(name, value)| Pair::new(name, value.as_str()))
+            .collect(),
         names: names.into_iter().collect(),
         postback: opened(app, row),
     }
 }
 
 /// The newest clicks, as a person tells them from each other.
-async fn clicks(app: &SharedApp, site_id: &str) -> Result<Vec<ClickChoice>, Error> {
+pub(super) async fn clicks(app: &SharedApp, site_id: &str) -> Result<Vec<ClickChoice>, Error> {
     let clicks = app.store.clicks(site_id, Page::first(CLICKS)).await?.items;
     let ids: BTreeSet<&String> = clicks.iter().map(|click| &click.visit_id).collect();
     let ids: Vec<String> = ids.into_iter().cloned().collect();
@@ -180,63 +193,102 @@ pub(super) struct CorrectForm {
     #[serde(default)]
     value: String,
     take_back: Option<String>,
+    #[serde(default)]
+    back: String,
+}
+
+/// To which page a form leads back: the one it stood on.
+fn of_postback(site_id: &str, postback: &PostbackRow, back: &str, done: &str) -> String {
+    match (back, &postback.conversion_id) {
+        ("story", Some(conversion_id)) => format!("/sites/{site_id}/conversions/{conversion_id}?done={done}"),
+        ("story" | "log", _) => format!("/sites/{site_id}/log/postbacks/{}?done={done}", postback.id),
+        _ => format!("/sites/{site_id}/worklist?postback={}#chosen", postback.id),
+    }
 }
 
 /// Sets one parameter of a postback, or takes that back.
 pub(super) async fn correct(
     _: SameOrigin,
-    _: SignedIn,
+    Analyst(who): Analyst,
     State(app): State<SharedApp>,
     Path((site_id, postback_id)): Path<(String, String)>,
     Form(form): Form<CorrectForm>,
 ) -> Result<Response, Error> {
     let value = form.take_back.is_none().then_some(form.value);
-    let done = fix::correct(&app, &site_id, &postback_id, &Changes::from([(form.name, value)])).await;
-    answer(done.map(|postback| format!("/sites/{site_id}/worklist?postback={}#chosen", postback.id)))
+    let done = fix::correct(&app, &site_id, &postback_id, &Changes::from([(form.name.clone(), value)])).await;
+    if let Ok(postback) = &done {
+        // What is set may tell of a person: its name is enough.
+        let about = json!({ "postback_id": postback.id, "parameter": form.name, "state": postback.state });
+        audit::note(&app, &who, Some(&site_id), "postback.corrected", about).await;
+    }
+    answer(done.map(|postback| of_postback(&site_id, &postback, &form.back, "corrected")))
+}
+
+#[derive(Deserialize)]
+pub(super) struct ReplayForm {
+    #[serde(default)]
+    back: String,
 }
 
 /// Reads one postback again.
 pub(super) async fn replay_one(
     _: SameOrigin,
-    _: SignedIn,
+    Analyst(who): Analyst,
     State(app): State<SharedApp>,
     Path((site_id, postback_id)): Path<(String, String)>,
+    Form(form): Form<ReplayForm>,
 ) -> Result<Response, Error> {
     let done = fix::replay(&app, &site_id, &postback_id).await;
-    answer(done.map(|postback| format!("/sites/{site_id}/worklist?postback={}#chosen", postback.id)))
+    if let Ok(postback) = &done {
+        let about = json!({ "postback_id": postback.id, "state": postback.state });
+        audit::note(&app, &who, Some(&site_id), "postback.replayed", about).await;
+    }
+    answer(done.map(|postback| of_postback(&site_id, &postback, &form.back, "replayed")))
 }
 
 #[derive(Deserialize)]
 pub(super) struct AssignForm {
     #[serde(default)]
     click_id: String,
+    #[serde(default)]
+    back: String,
 }
 
 /// Credits a sale to a click.
 pub(super) async fn assign(
     _: SameOrigin,
-    _: SignedIn,
+    Analyst(who): Analyst,
     State(app): State<SharedApp>,
     Path((site_id, conversion_id)): Path<(String, String)>,
     Form(form): Form<AssignForm>,
 ) -> Result<Response, Error> {
     let done = fix::assign(&app, &site_id, &conversion_id, &form.click_id).await;
-    answer(done.map(|conversion| format!("/sites/{site_id}/worklist?conversion={}#assigned", conversion.id)))
+    if let Ok(conversion) = &done {
+        let about = json!({ "conversion_id": conversion.id, "click_id": conversion.attribution.click_id });
+        audit::note(&app, &who, Some(&site_id), "conversion.assigned", about).await;
+    }
+    answer(done.map(|conversion| match form.back.as_str() {
+        "story" => format!("/sites/{site_id}/conversions/{}?done=assigned", conversion.id),
+        _ => format!("/sites/{site_id}/worklist?conversion={}#assigned", conversion.id),
+    }))
 }
 
 /// Reads everything again.
 pub(super) async fn replay(
     _: SameOrigin,
-    _: SignedIn,
+    Analyst(who): Analyst,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
 ) -> Result<Response, Error> {
     let done = fix::replay_all(&app, &site_id).await;
+    if let Ok(job) = &done {
+        audit::note(&app, &who, Some(&site_id), "inbox.replayed", json!({ "job_id": job.id })).await;
+    }
     answer(done.map(|_| format!("/sites/{site_id}/worklist#replay")))
 }
 
 /// Leads back to the page, or says why nothing was done.
-fn answer(done: Result<String, FixError>) -> Result<Response, Error> {
+pub(super) fn answer(done: Result<String, FixError>) -> Result<Response, Error> {
     match done {
         Ok(path) => Ok(page::guarded(Redirect::to(&path).into_response())),
         Err(FixError::Missing(what)) => Ok(page::refuse(StatusCode::NOT_FOUND, "That is not there", &sentence(what))),
