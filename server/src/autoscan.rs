@@ -23,7 +23,7 @@ use url::Url;
 pub mod answer;
 mod difference;
 pub mod verdict;
-mod walk;
+pub mod walk;
 
 /// Links that may wait to be followed, of all sites and of one, so that a slow one leaves room for others.
 const MOST_WAITING: (usize, usize) = (1000, 200);

@@ -25,6 +25,8 @@ const EXAMPLES: &str = "Examples:
   tagwerk rates import eurofxref-hist.csv --data-dir /var/lib/tagwerk
   tagwerk backup --data-dir /var/lib/tagwerk /backups/2026-11-22
   tagwerk key rotate --data-dir /var/lib/tagwerk
+  tagwerk doctor --data-dir /var/lib/tagwerk --public-url https://t.example.com
+  tagwerk check https://www.example.com/
 
 Every setting stands in server.default.toml with its default; a file given with --config holds those that differ.
 Settings are read from the defaults, then the file, then the environment (TAGWERK_LISTEN, TAGWERK_DATA_DIR,
@@ -91,6 +93,37 @@ docs/api.md says which columns are read.")]
         #[command(flatten)]
         options: Options,
     },
+    /// Look at the server's own house: disk, clock, database, backups, certificate, public URL, settings that contradict each other
+    #[command(after_help = "Examples:
+  tagwerk doctor --data-dir /var/lib/tagwerk --config /etc/tagwerk.toml
+  tagwerk doctor --json --site AbCdEfGhIjKl
+
+It only reads, whether or not the server runs. Status: 0 no error, 1 errors, 2 nothing could be looked at.
+docs/checking.md says what each finding means.")]
+    Doctor {
+        /// How.
+        #[command(flatten)]
+        doctoring: Doctoring,
+        /// Where and how.
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Look at pages as they come from their server: is the tag in, may it work, and what does it do with each link
+    #[command(after_help = "Examples:
+  tagwerk check https://www.example.com/ https://www.example.com/review
+  tagwerk check --json --allow-no-links https://staging.example.com/ --header 'Authorization: Basic dXNlcjpwdw=='
+  tagwerk check --site AbCdEfGhIjKl --data-dir /var/lib/tagwerk https://www.example.com/
+
+It needs no data directory without --site. Status: 0 nothing wrong, 1 something is, 2 no page could be read.
+docs/checking.md says what each finding means. Pages on private addresses: TAGWERK_ALLOW_PRIVATE_TARGETS=1.")]
+    Check {
+        /// What, and how.
+        #[command(flatten)]
+        checking: Box<Checking>,
+        /// Where and how.
+        #[command(flatten)]
+        options: Options,
+    },
     /// Copy the database and its key into a new folder, while the server runs
     #[command(after_help = "Example:\n  tagwerk backup --data-dir /var/lib/tagwerk /backups/2026-11-22
 To restore, copy both files into an empty folder and start `tagwerk serve --data-dir` there. docs/operating.md tells more.")]
@@ -124,6 +157,58 @@ pub enum PersonCommand {
         #[command(flatten)]
         options: Options,
     },
+}
+
+/// How the server's own house is looked at.
+#[derive(Debug, Args)]
+pub struct Doctoring {
+    /// The public id of the only site to look at; without it, all are
+    #[arg(long)]
+    pub site: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Ask for nothing over the network: neither the public URL nor the time
+    #[arg(long)]
+    pub offline: bool,
+    /// How many seconds the check of the database may take
+    #[arg(long, default_value_t = 20)]
+    pub patience: u64,
+}
+
+/// Which pages are looked at, and how.
+#[derive(Debug, Args)]
+pub struct Checking {
+    /// Addresses of pages; without a scheme, https is meant
+    #[arg(required = true, value_name = "URL")]
+    pub urls: Vec<String>,
+    /// The public id of a site in the data directory: its settings count instead of those in the page's tag, and its tag is wanted
+    #[arg(long)]
+    pub site: Option<String>,
+    /// The address of the tag's script, for pages that load it by a tag manager
+    #[arg(long, value_name = "URL")]
+    pub script: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Pages may be without a link of a network
+    #[arg(long)]
+    pub allow_no_links: bool,
+    /// Do not follow links to see where they lead
+    #[arg(long)]
+    pub no_follow: bool,
+    /// A host whose links are followed, besides the page's own and those of the site's AutoScan; may be given more than once
+    #[arg(long = "follow", value_name = "HOST", conflicts_with = "no_follow")]
+    pub follow: Vec<String>,
+    /// Most links of a page that are followed
+    #[arg(long, value_name = "COUNT", default_value_t = 25)]
+    pub most_followed: usize,
+    /// A header for the pages, like "Authorization: Basic ..."; nobody but their own origin gets it; may be given more than once
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    pub headers: Vec<String>,
+    /// Whom to say who asks
+    #[arg(long)]
+    pub user_agent: Option<String>,
 }
 
 /// What to do with the key that seals secrets.

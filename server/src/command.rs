@@ -11,6 +11,8 @@ use tagwerk_server::vault::Vault;
 use tracing_subscriber::EnvFilter;
 
 pub(crate) mod backup;
+pub(crate) mod check;
+pub(crate) mod doctor;
 pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod person;
@@ -27,12 +29,17 @@ struct Parts {
     store: Arc<Sqlite>,
 }
 
-/// The configuration, with the log started that it asks for.
-fn configured(options: &Options) -> Result<Config> {
+/// The configuration.
+fn load(options: &Options) -> Result<Config> {
     let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let overrides = options.overrides(environment).map_err(|problem| anyhow!(problem))?;
     let file = options.config.clone().or_else(|| environment("TAGWERK_CONFIG").map(Into::into));
-    let config = Config::load(file.as_deref(), overrides)?;
+    Ok(Config::load(file.as_deref(), overrides)?)
+}
+
+/// The configuration, with the log started that it asks for.
+fn configured(options: &Options) -> Result<Config> {
+    let config = load(options)?;
     start_log(&config)?;
     for (name, nearest) in unknown_variables(std::env::vars().map(|(name, _)| name)) {
         tracing::warn!(name, nearest, "an environment variable that is not known");
@@ -64,6 +71,13 @@ fn open_as(config: Config) -> Result<Parts> {
         },
     )?;
     Ok(Parts { groups, vault, store: Arc::new(store), config })
+}
+
+/// Prints a whole answer. A reader that went away (`| head`) has seen what it wanted.
+fn print(text: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// The database of a data directory.

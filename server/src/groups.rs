@@ -77,6 +77,16 @@ impl Groups {
     }
 }
 
+/// The groups of a folder that take the place of built-in ones, by name.
+pub fn shadowing(folder: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|file| file.path());
+    let files = files.filter(|file| file.extension().is_some_and(|ending| ending == "toml"));
+    let names = files.filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()));
+    let mut names: Vec<String> = names.filter(|name| BUILT_IN.iter().any(|(known, _)| known == name)).collect();
+    names.sort();
+    names
+}
+
 /// Reads a group and holds it to all of its own cases.
 fn read(name: &str, file: &str, text: &str) -> Result<Group, String> {
     let group = Group::parse(name, file, text)?;

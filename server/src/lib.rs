@@ -8,6 +8,7 @@ pub mod assets;
 pub mod attribution;
 pub mod audit;
 pub mod autoscan;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod costs;
@@ -15,6 +16,9 @@ pub mod credit;
 pub mod csv;
 pub mod dedupe;
 pub mod disk;
+pub mod doctor;
+
+pub mod finding;
 pub mod fix;
 pub mod groups;
 pub mod health;

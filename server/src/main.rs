@@ -2,13 +2,16 @@
 
 use anyhow::Result;
 use clap::Parser;
+use std::process::ExitCode;
 use tagwerk_server::cli::{Cli, Command, KeyCommand, PersonCommand, RatesCommand, SiteCommand};
 
 mod command;
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    match Cli::parse().command {
+async fn main() -> Result<ExitCode> {
+    let done = match Cli::parse().command {
+        Command::Doctor { doctoring, options } => return Ok(command::doctor::doctor(&doctoring, &options).await),
+        Command::Check { checking, options } => return Ok(command::check::check(&checking, &options).await),
         Command::Serve { options } => command::serve::serve(&options).await,
         Command::Site(SiteCommand::Add { name, origins, options }) => {
             command::site::add(&name, &origins, &options).await
@@ -30,5 +33,6 @@ async fn main() -> Result<()> {
         }
         Command::Backup { folder, options } => command::backup::backup(&folder, &options),
         Command::Token { link: false, options } => command::token::renew(&options).await,
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! What the tag is handed of a site's settings. Nothing else of them reaches a page.
 
 use crate::app::App;
+use crate::groups::Groups;
 use crate::settings::{ConsentMode, ExistingSubid, SiteSettings};
 use tagwerk_protocol::link::{Existing, LinkRules};
 use tagwerk_protocol::settings::{Consent, TagSettings};
@@ -37,11 +38,15 @@ pub fn settings(app: &App, site_id: &str, settings: &SiteSettings) -> TagSetting
 
 /// The link rules of a site: those of every group, with the site's extra hosts.
 pub fn rules(app: &App, settings: &SiteSettings) -> LinkRules {
+    rules_of(&app.groups, settings)
+}
+
+/// The same, for who has the groups alone.
+pub fn rules_of(groups: &Groups, settings: &SiteSettings) -> LinkRules {
     let extra_hosts = |name: &str| settings.groups.get(name).map(|group| group.hosts.as_slice()).unwrap_or_default();
     LinkRules {
         // The one that stands for trackers has no links of its own.
-        groups: app
-            .groups
+        groups: groups
             .iter()
             .filter(|group| !group.tracker)
             .map(|group| group.link_rule(extra_hosts(&group.name)))

@@ -86,7 +86,7 @@ fn may_set(asked: &Asked<'_>, server: &Url) -> bool {
 }
 
 /// What makes two hosts one site: the domain that somebody registered, or the whole host where there is none.
-fn site(url: &Url) -> Option<&str> {
+pub(crate) fn site(url: &Url) -> Option<&str> {
     let host = url.host_str()?;
     Some(registrable(host).unwrap_or(host))
 }

@@ -98,7 +98,7 @@ pub fn refresh(page: &str) -> Option<String> {
         if !value("http-equiv").is_some_and(|kind| kind.trim().eq_ignore_ascii_case("refresh")) {
             continue;
         }
-        if let Some(target) = value("content").and_then(target) {
+        if let Some(target) = value("content").and_then(refresh_target) {
             return Some(target);
         }
     }
@@ -135,8 +135,8 @@ fn attributes(tag: &str) -> (Vec<(String, String)>, &str) {
     }
 }
 
-/// The URL in `content="0; url=..."`.
-fn target(content: &str) -> Option<String> {
+/// The URL in the `content` of a `<meta http-equiv=refresh>`: `0; url=...`. Nothing where the page shows itself first.
+pub fn refresh_target(content: &str) -> Option<String> {
     let content = content.trim_start();
     let end = content.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(content.len());
     let (seconds, rest) = content.split_at_checked(end)?;

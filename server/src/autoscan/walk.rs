@@ -17,7 +17,7 @@ const AGENT: &str = concat!("Mozilla/5.0 (compatible; Tagwerk/", env!("CARGO_PKG
 
 /// Finds out where a link leads and whether parameters get through: walks once as it is, once with a probe, and once more as it is
 /// where these two differ. The network itself is never asked: the way ends before it.
-pub(super) async fn follow(outgoing: &Outgoing, rules: &LinkRules, link: &Url, bounds: &config::Autoscan) -> Verdict {
+pub async fn follow(outgoing: &Outgoing, rules: &LinkRules, link: &Url, bounds: &config::Autoscan) -> Verdict {
     let walker = Walker {
         outgoing,
         rules,

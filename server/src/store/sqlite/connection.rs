@@ -35,6 +35,14 @@ fn migrations() -> Migrations<'static> {
     ])
 }
 
+/// How many migrations a database still lacks; below zero where it is a newer version's.
+pub(super) fn lacking(connection: &Connection) -> Result<i32, rusqlite::Error> {
+    migrations().pending_migrations(connection).map_err(|error| match error {
+        rusqlite_migration::Error::RusqliteError { err, .. } => err,
+        _ => rusqlite::Error::InvalidQuery,
+    })
+}
+
 /// Opens the connection that writes, and brings the schema up to date.
 pub(super) fn writing(path: &Path, options: &Options) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -14,6 +14,7 @@ mod conversions;
 mod costs;
 mod deliveries;
 mod due;
+mod examine;
 mod facts;
 mod failure;
 mod forgetting;
@@ -39,6 +40,7 @@ mod writer;
 
 pub use backup::{CopyError, copy};
 pub use backups::note_backup_in;
+pub use examine::{Checked, Examined, examine};
 
 use crate::store::StoreError;
 use failure::{Because, Failure};
@@ -136,6 +138,18 @@ impl Sqlite {
         let readers = Readers { path: path.to_owned(), count: options.readers, pool: OnceLock::new() };
         let seal = options.seal;
         let writer = Writer::start(connection, path.to_owned(), options).map_err(OpenError::Thread)?;
+        Ok(Self { writer, readers: Arc::new(readers), seal })
+    }
+
+    /// Opens a database that is there to read it: nothing is made or brought up to date, and a server may have it open.
+    ///
+    /// # Errors
+    /// The thread that would write does not start.
+    pub fn open_to_read(path: &Path) -> Result<Self, OpenError> {
+        let options = Options { readers: 1, ..Options::default() };
+        let readers = Readers { path: path.to_owned(), count: options.readers, pool: OnceLock::new() };
+        let seal = options.seal;
+        let writer = Writer::start(None, path.to_owned(), options).map_err(OpenError::Thread)?;
         Ok(Self { writer, readers: Arc::new(readers), seal })
     }
 
