@@ -168,7 +168,8 @@ function draw(figure, hidden) {
     width: width(),
     height: HEIGHT,
     ...(said.zone && { tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), said.zone) }),
-    padding: [12, 8, 0, 0],
+    // Where no axis stands on the right, the last time needs room there.
+    padding: [12, units.length > 1 ? 8 : 28, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false, setScale: false }, points: { size: 8 } },
     scales: {

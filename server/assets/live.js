@@ -2,7 +2,9 @@
 
 const today = document.getElementById('today');
 const MOST = 100;
+// The figures are asked for again after some seconds, or after twenty times as long as it took to answer.
 const FIGURES = 5_000;
+const TIMES = 20;
 const EVERY = 60_000;
 const SAY = 5_000;
 const RETRY = 30_000;
@@ -20,6 +22,7 @@ function watch() {
   let saying = 0;
   let asking = 0;
   let asked = 0;
+  let took = 0;
   let retry = 0;
   // Whether there is more than the page began with: what is older than its last entry is on other pages.
   const full = feed.childElementCount >= Number(today.dataset.most);
@@ -47,6 +50,7 @@ function watch() {
     try {
       const answer = await fetch(figures, { headers: { accept: 'text/html' } });
       if (!answer.ok || answer.redirected) return;
+      took = Date.now() - asked;
       const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
       for (const id of ['health', 'figures']) swap(document.getElementById(id), fresh.getElementById(id));
     } catch {
@@ -67,7 +71,7 @@ function watch() {
 
   const refreshSoon = () => {
     if (asking || document.hidden) return;
-    asking = setTimeout(refresh, Math.max(0, asked + FIGURES - Date.now()));
+    asking = setTimeout(refresh, Math.max(0, asked + Math.max(FIGURES, TIMES * took) - Date.now()));
   };
 
   const take = (html) => {

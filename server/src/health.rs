@@ -217,7 +217,7 @@ fn refused(facts: &Facts, now: Millis) -> Sign {
 fn unattributed(facts: &Facts) -> Sign {
     let Vitals { unattributed, unattributed_lately: lately, conversions_lately: all, .. } = facts.vitals;
     let (level, said) = if unattributed == 0 {
-        (Level::Good, "All sales match a visit".to_owned())
+        (Level::Good, "No sale without a visit".to_owned())
     } else if lately == 0 {
         (Level::Good, format!("None in 7 days, {} before", counted(unattributed)))
     } else if lately >= 5 && lately.saturating_mul(2) > all {

@@ -60,11 +60,13 @@ fn figure<'a>(page: &'a str, word: &str) -> &'a str {
 #[tokio::test]
 async fn a_site_where_nothing_came_yet_leads_to_connect_in_three_steps() {
     let server = Server::start().await;
-    let page = Browser::signed_in(&server).await.page(&today(&server)).await;
+    let browser = Browser::signed_in(&server).await;
+    let page = browser.page(&today(&server)).await;
     assert!(page.contains("Nothing has come yet") && page.contains("data-empty"), "{page}");
-    let connect = format!("/sites/{}/connect", server.site_id);
-    for part in [format!("{connect}#snippet"), format!("{connect}#links"), format!("\"{connect}\"")] {
-        assert!(page.contains(&part), "{part}");
+    for step in ["snippet", "offers", "connect"] {
+        let path = format!("{}/{step}", today(&server));
+        assert!(page.contains(&format!("\"{path}\"")), "{step}");
+        browser.page(&path).await;
     }
     assert!(page.contains("No event yet") && page.contains("No postback yet"));
     assert!(!page.contains("data-figure="), "figures of nothing help nobody");
