@@ -40,7 +40,7 @@ const headline = ({ frames: [top, ...inner] }, found) => {
   }
   const works = top.tag.state === 'loaded';
   const about = [hostOf(top.page.address), top.tag.report?.site_id].filter(Boolean).join(' · ');
-  if (broken > 0) return [works ? `The tag works, and ${broken === 1 ? 'something is' : `${broken} things are`} broken` : 'The tag does not work on this page', about, 'bad'];
+  if (broken > 0) return [works ? `The tag is here, and ${broken === 1 ? 'one thing is' : `${broken} things are`} broken` : 'The tag does not work on this page', about, 'bad'];
   if (found.length > 0) return [`The tag works; ${found.length === 1 ? 'one thing' : `${found.length} things`} to look at`, about, 'wait'];
   return ['The tag works', about, 'good'];
 };

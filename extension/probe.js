@@ -6,7 +6,7 @@ import { plain } from '../inspect/plain.js';
 import pixels from './pixels.json';
 
 /** How long the tag may take to answer, in milliseconds. */
-const PATIENCE = 8000;
+const PATIENCE = 20_000;
 /** Most entries of a pixel's queue, and how long each may be. */
 const MOST_ENTRIES = 20;
 const LONGEST = 240;

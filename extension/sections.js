@@ -26,10 +26,11 @@ export function problemCards(found, copy) {
   if (found.length === 0) return null;
   return draw('ul', { class: 'problems' }, ...found.map(({ id, level, title, mend, code, about }) =>
     draw('li', { class: level, 'data-problem': id },
-      draw('h3', {}, title),
+      draw('h3', {}, level === 'broken' ? pill('broken', 'bad') : pill('look', 'wait'), ' ', title),
       draw('p', {}, mend),
       code ? draw('p', { class: 'code' }, draw('code', {}, code), draw('button', { type: 'button', class: 'small', onclick: () => copy(code) }, 'Copy')) : null,
-      about && about.length > 0 ? draw('details', {}, draw('summary', {}, about.length === 1 ? 'Which' : `Which ${about.length}`), draw('ul', { class: 'plain' }, ...about.map((line) => draw('li', {}, quoted(line, 'address'))))) : null)));
+      about && about.length === 1 ? draw('p', {}, quoted(about[0] ?? '', 'address')) : null,
+      about && about.length > 1 ? draw('details', {}, draw('summary', {}, `Which ${about.length}`), draw('ul', { class: 'plain' }, ...about.map((line) => draw('li', {}, quoted(line, 'address'))))) : null)));
 }
 
 /** @param {Frame} frame */

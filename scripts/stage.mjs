@@ -47,7 +47,7 @@ export function sum(results, total = new Tally()) {
   console.log('');
   for (const { name, tally, reason, took } of results) {
     total.add(tally.passed, tally.failed);
-    console.log(`${name.padEnd(8)} ${tally} in ${took} s${reason ? ` (${reason})` : ''}`);
+    console.log(`${name.padEnd(9)} ${tally} in ${took} s${reason ? ` (${reason})` : ''}`);
   }
   console.log(String(total));
   return total;

@@ -1,7 +1,8 @@
-// `npm test`: sets up, then runs every test there is. `npm test -- native` (or browser, e2e, scripts) runs one stage alone.
+// `npm test`: sets up, then runs every test there is. `npm test -- native` (or browser, e2e, extension, scripts) runs one stage alone.
 // The last line is the count over all stages.
 import { join } from 'node:path';
 import { tagStep } from './build.mjs';
+import { extensionStep } from './extension.mjs';
 import { root } from './run.mjs';
 import { setupSteps } from './setup.mjs';
 import { engineSuites, stage, sum, testBuildStep, tests } from './stage.mjs';
@@ -39,6 +40,11 @@ const STAGES = [
     command: () => ['node', ['--test', '--test-reporter=spec', '--test-concurrency=1', '--test-timeout=600000', ...tests('tests/e2e')]],
   },
   {
+    name: 'extension',
+    about: 'the helper extension: its pure parts, then packed, in headless Chromium on good and broken pages',
+    command: () => ['node', ['--test', '--test-reporter=spec', '--test-concurrency=1', '--test-timeout=1200000', ...['extension/test', 'tests/extension'].flatMap(tests)]],
+  },
+  {
     name: 'engines',
     about: 'every click, hard pages and consent, in headless Chromium (Firefox and WebKit: npm run test:engines)',
     command: () => ['node', engineSuites()],
@@ -57,7 +63,7 @@ await main(import.meta.url, async () => {
   const total = new Tally();
   const results = [];
   try {
-    await walk([...setupSteps({ browser: true }), tagStep, testBuildStep]);
+    await walk([...setupSteps({ browser: true }), tagStep, extensionStep, testBuildStep]);
     for (const one of stages) results.push(await stage(one));
   } catch (error) {
     total.add(0, 1);

@@ -47,8 +47,8 @@ describe('the helper extension on a page', () => {
     const page = await open({ body: `${BODY}<div id="host"></div><script>host.attachShadow({ mode: 'open' }).innerHTML = '<a href="${OFFER}3">In the shadow</a>'</script><iframe srcdoc="<p>in a frame"></iframe>` });
     await settled(page);
     await watch(page);
-    const { view, links } = await helper.look(page);
-    assert.deepEqual(links.map(({ text }) => text), ['Buy the course', 'In the shadow']);
+    const { view, links, text } = await helper.look(page);
+    assert.deepEqual(links.map(({ text }) => text), ['Buy the course', 'In the shadow'], text);
 
     await view.hover('.link >> nth=0');
     await page.waitForFunction(() => getComputedStyle(document.querySelector('#offer')).outlineStyle === 'solid');
@@ -142,6 +142,19 @@ describe('the helper extension on a page', () => {
     await page.close();
   });
 
+  test('shows in the popup what it shows in a window of its own, in the room that a popup has', async () => {
+    const page = await open({ body: `${BODY}${pages.line}` });
+    await settled(page);
+    await helper.press(page);
+    mkdirSync(PICTURES, { recursive: true });
+    const shown = await helper.inPopup("({ text: document.querySelector('main').textContent, width: innerWidth, height: innerHeight, wide: document.documentElement.scrollWidth })", `${PICTURES}popup.png`);
+    const { view } = await helper.openWindow(page);
+    assert.equal(shown.text, (await helper.read(view)).text);
+    assert.ok(shown.width >= 440 && shown.wide <= shown.width && shown.height <= 600, JSON.stringify({ ...shown, text: '' }));
+    await view.close();
+    await page.close();
+  });
+
   test('shows hostile texts as texts', async () => {
     const page = await open({ body: `${BODY}<a href="${OFFER}9">&lt;img src=x onerror=alert(1)&gt;</a><a href="${OFFER}8">\u202Eegnahc${'x'.repeat(500)}</a>` });
     await settled(page);
@@ -155,7 +168,7 @@ describe('the helper extension on a page', () => {
   });
 
   test('copies the report as a text', async () => {
-    await helper.context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: `chrome-extension://${helper.id}` });
+    await helper.context.grantPermissions(['clipboard-read', 'clipboard-write']);
     const page = await open({ query: '?utm_source=news&gclid=Cj0KCQ-a-long-ad-click-id' });
     await settled(page);
     const { view } = await helper.look(page);
@@ -163,7 +176,7 @@ describe('the helper extension on a page', () => {
     await view.click('#copy');
     await view.waitForFunction(() => document.querySelector('#said').value === 'Copied.');
     const text = await view.evaluate(() => navigator.clipboard.readText());
-    assert.match(text, new RegExp(`^Tagwerk Helper [\\d.]+,[^]*site: ${pages.site} at http://t\\.example[^]*gclid=Cj0KCQ… \\(24 characters\\)`));
+    assert.match(text, new RegExp(`^Tagwerk Helper [\\d.]+,[^]*site: ${pages.site} at http://t\\.example[^]*gclid=Cj0KCQ… \\(25 characters\\)`));
     await view.close();
     await page.close();
   });
