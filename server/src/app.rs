@@ -129,16 +129,29 @@ impl App {
     pub async fn patch_settings_telling(&self, site_id: &str, change: Value) -> Result<(Value, Value), ChangeError> {
         for _ in 0..TRIES {
             let site = self.store.site(site_id).await?.ok_or(ChangeError::NoSite)?;
-            let tables = Tables { groups: &self.groups, pixels: &self.pixels };
-            let after = settings::patch(site_id, &site.settings, change.clone(), tables, &self.vault)?;
-            let outlets = settings::outlets(&SiteSettings::read(&after)?, &self.clicks);
-            if self.store.replace_settings(site_id, &site.settings, after.clone(), outlets, self.now()).await? {
-                // What was stopped may go on.
-                self.outbox.ring();
+            if let Some(after) = self.patch_settings_as_read(&site, change.clone()).await? {
                 return Ok((site.settings, after));
             }
         }
         Err(ChangeError::Store(StoreError::Busy))
+    }
+
+    /// Changes a site's settings by a JSON merge patch if they are still as they were read; tells what is stored then, and nothing where
+    /// somebody was faster.
+    ///
+    /// # Errors
+    /// The change cannot be, or the store is not available; nothing is changed then.
+    pub async fn patch_settings_as_read(&self, site: &Site, change: Value) -> Result<Option<Value>, ChangeError> {
+        let tables = Tables { groups: &self.groups, pixels: &self.pixels };
+        let after = settings::patch(&site.site_id, &site.settings, change, tables, &self.vault)?;
+        let outlets = settings::outlets(&SiteSettings::read(&after)?, &self.clicks);
+        let (site_id, before) = (&site.site_id, &site.settings);
+        if !self.store.replace_settings(site_id, before, after.clone(), outlets, self.now()).await? {
+            return Ok(None);
+        }
+        // What was stopped may go on.
+        self.outbox.ring();
+        Ok(Some(after))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::app::{ChangeError, SharedApp, now, row_id};
 use crate::people::Who;
 use crate::settings::SiteSettings;
-use crate::store::{Deed, Trail};
+use crate::store::{Deed, Site, Trail};
 use serde_json::{Map, Value, json};
 
 /// Most characters of one text in the particulars.
@@ -50,11 +50,37 @@ pub async fn patch_settings(
     change: Value,
 ) -> Result<SiteSettings, ChangeError> {
     let (before, after) = app.patch_settings_telling(site_id, change).await?;
-    let changes = changes(&before, &after)?;
+    note_settings(app, who, site_id, &before, &after).await?;
+    Ok(SiteSettings::read(&after)?)
+}
+
+/// As [`patch_settings`], if the settings are still as they were read; whether they were.
+///
+/// # Errors
+/// As [`crate::app::App::patch_settings_as_read`].
+pub async fn patch_settings_as_read(
+    app: &SharedApp,
+    who: &Who,
+    site: &Site,
+    change: Value,
+) -> Result<bool, ChangeError> {
+    let Some(after) = app.patch_settings_as_read(site, change).await? else { return Ok(false) };
+    note_settings(app, who, &site.site_id, &site.settings, &after).await?;
+    Ok(true)
+}
+
+async fn note_settings(
+    app: &SharedApp,
+    who: &Who,
+    site_id: &str,
+    before: &Value,
+    after: &Value,
+) -> Result<(), ChangeError> {
+    let changes = changes(before, after)?;
     if !changes.is_empty() {
         note(app, who, Some(site_id), "settings.changed", Value::Object(changes)).await;
     }
-    Ok(SiteSettings::read(&after)?)
+    Ok(())
 }
 
 /// What changed between two stored settings: by key, what stood there before and what does now. Of secrets it says only that they
