@@ -44,9 +44,10 @@ const LONGEST_NAME: usize = 64;
 const LONGEST_TEXT: usize = 500;
 /// Most days that one cost is spread over: ten years.
 const MAX_DAYS: i32 = 3660;
-/// Days that a cost can be spent on: outside of them, something was read wrongly.
-const FIRST: Date = date(2000, 1, 1);
-const LAST: Date = date(2199, 12, 31);
+/// The first of the days that a cost can be spent on: outside of them, something was read wrongly.
+pub const FIRST: Date = date(2000, 1, 1);
+/// The last of them.
+pub const LAST: Date = date(2199, 12, 31);
 /// Most that one cost can be, in 10^-6: a million million of the currency.
 const MOST: i64 = 1_000_000_000_000_000_000;
 

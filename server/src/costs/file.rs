@@ -92,6 +92,8 @@ pub struct Told {
     pub delimiter: Delimiter,
     /// What its columns mean.
     pub columns: Columns,
+    /// The cells of its first row.
+    pub examples: Vec<String>,
     /// How many rows it has.
     pub rows: usize,
     /// What was spent, the latest day first; rows for the same are one cost, and one of nothing takes away what was kept before.
@@ -130,6 +132,7 @@ pub fn read(file: &[u8], choices: &Choices, currency: &str, now: Millis) -> Resu
         source,
         delimiter: sheet.delimiter,
         columns,
+        examples: Vec::new(),
         rows: 0,
         costs: Vec::new(),
         passed_over: Vec::new(),
@@ -138,6 +141,7 @@ pub fn read(file: &[u8], choices: &Choices, currency: &str, now: Millis) -> Resu
     let mut rows: Vec<(u64, Row<'_>)> = Vec::new();
     let width = sheet.header.len();
     let records: Vec<_> = sheet.rows(sheet.first()).map(|record| (record.line + before, record.cells)).collect();
+    told.examples = records.iter().find_map(|(_, cells)| cells.clone().ok()).unwrap_or_default();
     for (number, cells) in &records {
         let number = *number;
         told.rows += 1;

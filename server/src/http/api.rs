@@ -10,6 +10,7 @@ use axum::Router;
 use axum::routing::{delete, get, post};
 
 mod addresses;
+mod costs;
 mod deliveries;
 mod export;
 mod fix;
@@ -23,6 +24,7 @@ mod people;
 mod platforms;
 mod rates;
 mod report;
+mod saved_reports;
 mod settings;
 mod shapes;
 
@@ -38,6 +40,11 @@ pub fn routes() -> Router<SharedApp> {
         .route("/sites", get(settings::sites))
         .route("/sites/{site_id}/settings", get(settings::settings).patch(settings::patch_settings))
         .route("/sites/{site_id}/report", get(report::show))
+        .route("/sites/{site_id}/costs", get(costs::list).post(costs::add).delete(costs::remove_of))
+        .route("/sites/{site_id}/costs/import", post(costs::import))
+        .route("/sites/{site_id}/costs/{cost_id}", delete(costs::remove))
+        .route("/sites/{site_id}/saved_reports", get(saved_reports::list).post(saved_reports::save))
+        .route("/sites/{site_id}/saved_reports/{report_id}", delete(saved_reports::remove))
         .route("/sites/{site_id}/postback_urls", get(addresses::postback_urls))
         .route("/sites/{site_id}/tracking_id/rotate", post(addresses::rotate))
         .route("/sites/{site_id}/visits", get(lists::visits))

@@ -22,6 +22,7 @@ pub mod probe;
 pub mod request;
 pub mod scan;
 pub mod session;
+mod spending;
 pub mod tag;
 pub mod tracker;
 

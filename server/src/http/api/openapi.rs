@@ -4,6 +4,7 @@
 mod inbound;
 mod routes;
 mod schemas;
+mod spending;
 
 use axum::Json;
 use serde_json::{Map, Value, json};

@@ -112,6 +112,7 @@ pub(super) fn all() -> Vec<Route> {
         },
     ];
     routes.extend(people());
+    routes.extend(super::spending::all());
     routes.extend(List::ALL.into_iter().map(list));
     routes.extend(List::ALL.into_iter().filter_map(table));
     routes
@@ -154,7 +155,7 @@ fn cursor() -> Value {
     json!({ "type": "string", "pattern": "^[0-9]{1,15}_[0-9A-Za-z-]+$" })
 }
 
-fn get(path: &str, summary: &str, answer: Value) -> Route {
+pub(super) fn get(path: &str, summary: &str, answer: Value) -> Route {
     Route {
         path: format!("/api/v1{path}"),
         method: "get",
@@ -168,7 +169,7 @@ fn get(path: &str, summary: &str, answer: Value) -> Route {
     }
 }
 
-fn post(path: &str, summary: &str, answer: Value) -> Route {
+pub(super) fn post(path: &str, summary: &str, answer: Value) -> Route {
     Route { method: "post", ..get(path, summary, answer) }
 }
 
@@ -177,15 +178,15 @@ fn job(path: &str, summary: &str) -> Route {
 }
 
 /// The route with a JSON body.
-fn takes(route: Route, schema: Value) -> Route {
+pub(super) fn takes(route: Route, schema: Value) -> Route {
     Route { body: body(as_json(schema)), refusals: vec![400, 422], ..route }
 }
 
-fn anything() -> Value {
+pub(super) fn anything() -> Value {
     json!({ "type": "object" })
 }
 
-fn items(row: Value) -> Value {
+pub(super) fn items(row: Value) -> Value {
     object(&[("items", json!({ "type": "array", "items": row })), ("next", maybe("string"))], &["items", "next"])
 }
 
