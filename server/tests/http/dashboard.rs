@@ -57,6 +57,13 @@ impl<'a> Browser<'a> {
         self.post_from(Some(&self.server.url), path, form).await
     }
 
+    /// Sends a form with a file, as a page of the server's own does.
+    pub(crate) async fn post_multipart(&self, path: &str, kind: &str, body: String) -> Response {
+        let request = self.client.post(format!("{}{path}", self.server.url)).header(COOKIE, &self.cookie);
+        let request = request.header("origin", &self.server.url).header("content-type", kind).body(body);
+        request.send().await.expect("an answer")
+    }
+
     pub(crate) async fn post_from(&self, origin: Option<&str>, path: &str, form: &[(&str, &str)]) -> Response {
         let mut request =
             self.client.post(format!("{}{path}", self.server.url)).header(COOKIE, &self.cookie).form(form);

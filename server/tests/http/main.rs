@@ -7,6 +7,7 @@ mod api;
 mod assets;
 mod bad_input;
 mod cloaks;
+mod costs;
 mod csv;
 mod dashboard;
 mod demo;

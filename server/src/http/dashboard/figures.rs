@@ -58,6 +58,12 @@ impl Figures {
         self.rounded(money, MICRO, 2)
     }
 
+    /// Money in 10^-6, with its cents and what more decimals it has.
+    pub(super) fn exact(&self, money: i64) -> String {
+        let decimals = i16::try_from(crate::costs::written(money).decimals()).unwrap_or_default();
+        self.rounded(money.into(), MICRO, decimals)
+    }
+
     /// Millionths of things that may be shared: whole ones without decimals.
     pub(super) fn shares(&self, shares: i128) -> String {
         self.rounded(shares, MICRO, if shares % i128::from(WHOLE) == 0 { 0 } else { 2 })
