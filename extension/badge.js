@@ -14,7 +14,7 @@ export const tagged = ({ frames }) =>
 export function badge(seen) {
   const found = problems(seen);
   const broken = found.filter(({ level }) => level === 'broken').length;
-  if (found.some(({ id }) => id === 'no_tag') && !seen.expected) return { text: '', color: '#0b6e5f', title: 'No Tagwerk tag on this page' };
+  if (found.some(({ id, level }) => id === 'no_tag' && level === 'look')) return { text: '', color: '#0b6e5f', title: 'No Tagwerk tag on this page' };
   if (broken > 0) return { text: String(broken), color: '#c92a2a', title: `${broken} broken, see what mends it` };
   if (found.length > 0) return { text: String(found.length), color: '#b35900', title: `${found.length} to look at` };
   return { text: String(tagged(seen)), color: '#0b6e5f', title: `The tag works; ${tagged(seen)} links are tagged` };

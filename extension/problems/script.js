@@ -7,7 +7,7 @@ import { isLive, plainly } from '../tags.js';
 /** How late a script may be asked for, in milliseconds since the page load began. */
 const LATE = 4000;
 
-const LINE = 'Copy the line again from Tagwerk\'s dashboard (Connect) into the <head> of the page.';
+const LINE = 'Copy the line from Tagwerk\'s dashboard (Connect) into the <head> of the page.';
 
 /** @param {string} address */
 const line = (address) => `<script async src="${address}"></script>`;
@@ -60,7 +60,7 @@ export function absentProblems(scene) {
   if (tag.state === 'stub') {
     return [{ id: 'stub_alone', level: 'broken', title: 'The stub is in the page, but the tag\'s script is not', mend: `Calls wait in the stub for a script that does not come. ${LINE}` }];
   }
-  return [{ id: 'no_tag', level: 'broken', title: 'There is no Tagwerk tag on this page', mend: `${LINE} If it is there, empty the cache of the page and of its plugins, and load the page again.` }];
+  return [{ id: 'no_tag', level: expected ? 'broken' : 'look', title: 'There is no Tagwerk tag on this page', mend: `If it should have one: ${LINE} If it is there, empty the cache of the page and of its plugins, and load the page again.` }];
 }
 
 /** A script that somebody, mostly a consent banner or an optimising plugin, has made inert. @param {TagScript} script @returns {Problem} */
