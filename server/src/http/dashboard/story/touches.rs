@@ -176,6 +176,7 @@ mod tests {
             country: None,
             device: None,
             bot: false,
+            cost: None,
         }
     }
 
