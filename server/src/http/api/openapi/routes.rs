@@ -55,6 +55,14 @@ pub(super) fn all() -> Vec<Route> {
             object(&[("click_id", some_text())], &["click_id"]),
         ),
         takes(
+            post(
+                "/sites/{site_id}/conversions/{conversion_id}/test",
+                "marks a conversion as a test or as none",
+                named("Conversion"),
+            ),
+            object(&[("is_test", json!({ "type": "boolean" }))], &["is_test"]),
+        ),
+        takes(
             post("/sites/{site_id}/offers/check", "says what is wrong with links to offers", judged_links()),
             object(
                 &[("links", json!({ "type": "array", "minItems": 1, "maxItems": MOST_LINES, "items": text() }))],
