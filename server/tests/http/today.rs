@@ -36,7 +36,7 @@ impl Live {
     }
 
     /// Reads to the end.
-    async fn to_the_end(mut self) {
+    async fn ends(mut self) {
         let read = async { while self.response.chunk().await.ok().flatten().is_some() {} };
         tokio::time::timeout(PATIENCE, read).await.expect("it ends");
     }
@@ -162,7 +162,9 @@ async fn what_is_refused_and_what_matches_no_visit_stands_in_the_health_strip_an
 async fn the_page_of_health_says_what_to_do_about_each_thing() {
     let server = Server::start().await;
     let page = Browser::signed_in(&server).await.page(&format!("{}/health", today(&server))).await;
-    for part in ["id=\"events\"", "id=\"postbacks\"", "id=\"disk\"", "id=\"backup\"", "tagwerk backup", "tagwerk doctor"] {
+    for part in
+        ["id=\"events\"", "id=\"postbacks\"", "id=\"disk\"", "id=\"backup\"", "tagwerk backup", "tagwerk doctor"]
+    {
         assert!(page.contains(part), "{part}");
     }
 }
@@ -265,7 +267,7 @@ async fn a_stream_ends_when_its_session_does() {
     let browser = Browser::signed_in(&server).await;
     let live = Live::open(&browser, &format!("{}/live", today(&server))).await;
     assert_eq!(browser.post("/sign-out", &[]).await.status(), 303);
-    live.to_the_end().await;
+    live.ends().await;
 }
 
 #[tokio::test]
@@ -278,7 +280,7 @@ async fn a_server_that_is_asked_to_stop_does_not_wait_for_who_watches() {
     let began = std::time::Instant::now();
     assert!(server.stop());
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    live.to_the_end().await;
+    live.ends().await;
 }
 
 #[tokio::test]
