@@ -8,8 +8,8 @@ use reqwest::{Client, Response};
 /// A browser of one operator: it follows no redirect by itself, so that each is seen.
 pub(crate) struct Browser<'a> {
     server: &'a Server,
-    client: Client,
-    cookie: String,
+    pub(crate) client: Client,
+    pub(crate) cookie: String,
 }
 
 impl<'a> Browser<'a> {
@@ -83,7 +83,7 @@ fn cookies(response: &Response) -> Vec<&str> {
 }
 
 /// The `__Host-` cookie that a response sets, as it is sent back.
-fn session(response: &Response) -> Option<String> {
+pub(crate) fn session(response: &Response) -> Option<String> {
     let cookie = cookies(response).into_iter().find(|cookie| cookie.starts_with("__Host-tagwerk="))?;
     cookie.split(';').next().map(str::to_owned)
 }

@@ -17,6 +17,7 @@ mod ipn;
 mod ipn_events;
 mod network_api;
 mod outbox;
+mod people;
 mod pixel;
 mod platform_pages;
 mod postbacks;
