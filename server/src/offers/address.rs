@@ -166,7 +166,11 @@ pub(super) fn placeholders(link: &str, target: &Target, group: &Group, findings:
         findings.add(
             "placeholder",
             Verdict::Wrong,
-            format!("{} was left in from the instructions.", words.join(", ")),
+            format!(
+                "{} {} left in from the instructions.",
+                words.join(", "),
+                if words.len() == 1 { "was" } else { "were" }
+            ),
             "Put your own there.",
         );
     }

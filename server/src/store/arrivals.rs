@@ -23,7 +23,8 @@ pub struct Arrival {
 impl Arrival {
     /// Whether they are sales, leads or refunds of real buyers: neither tests nor refused, nor trials of the connection.
     pub fn is_real(&self) -> bool {
-        self.booked && matches!(self.state, PostbackState::Accepted | PostbackState::Unattributed | PostbackState::Updated)
+        self.booked
+            && matches!(self.state, PostbackState::Accepted | PostbackState::Unattributed | PostbackState::Updated)
     }
 }
 

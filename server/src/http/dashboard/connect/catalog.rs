@@ -3,7 +3,7 @@
 use super::super::head::{Head, Tab, find, no_site};
 use super::super::page::{self, PageAssets};
 use super::super::when::apart;
-use super::milestones::{self, LOOKED_AT, Milestone};
+use super::milestones::{self, LOOKED_AT, LOOKED_AT_SAID, Milestone};
 use super::snippet;
 use super::ways::Words;
 use crate::app::{App, SharedApp};
@@ -84,7 +84,7 @@ struct Catalog {
     milestones: Vec<Milestone>,
     snippet: String,
     entries: Vec<Entry>,
-    looked_at: usize,
+    looked_at: &'static str,
 }
 
 /// The page.
@@ -112,7 +112,7 @@ pub(super) async fn show(
         milestones: milestones::of_site(&app, &site_id, &arrivals).await?,
         snippet: snippet::line(&app, &site_id),
         entries: in_order(&app).into_iter().map(entry).collect(),
-        looked_at: LOOKED_AT,
+        looked_at: LOOKED_AT_SAID,
         head,
     };
     page::render(StatusCode::OK, &page)

@@ -4,7 +4,7 @@ use super::super::head::{Head, Tab, find, no_site};
 use super::super::page::{self, PageAssets};
 use super::super::when::Moment;
 use super::catalog::{Standing, receives};
-use super::milestones::LOOKED_AT;
+use super::milestones::{LOOKED_AT, LOOKED_AT_SAID};
 use super::rules::{self, ValueChoice};
 use super::settings_form::{Filled, Input, Problems, SettingsForm};
 use super::trial::{self, ClickChoice, Told};
@@ -32,7 +32,7 @@ struct GroupPage {
     title: String,
     about: Words,
     standing: Standing,
-    looked_at: usize,
+    looked_at: &'static str,
     /// Whether sales are told at all.
     receives: bool,
     ways: Vec<WayEntry>,
@@ -131,7 +131,7 @@ impl Found {
             title: group.title.clone(),
             about: Words::of(group.connect.as_ref().map(|connect| connect.about.as_str()).unwrap_or_default()),
             standing: Standing::of(receives(group), &of_group, app.now()),
-            looked_at: LOOKED_AT,
+            looked_at: LOOKED_AT_SAID,
             receives: receives(group),
             ways: ways::of(group, shown),
             clicks: if may_work { trial::clicks(app, &site_id).await? } else { Vec::new() },

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 
 /// How many of the last postbacks are looked at.
 pub(super) const LOOKED_AT: usize = 10_000;
+/// The same, for people.
+pub(super) const LOOKED_AT_SAID: &str = "10,000";
 
 /// Something that has happened, or is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,21 +24,34 @@ pub(super) struct Milestone {
     /// What programs know it by.
     pub(super) id: String,
     /// What it is.
-    pub(super) title: String,
-    /// When it was seen; `None` while it is waited for.
-    pub(super) at: Option<Moment>,
-    /// What to do for it.
-    pub(super) next: String,
+    pub(super) title: &'static str,
+    /// Whether it has happened.
+    pub(super) done: bool,
+    /// When, or what to do for it.
+    pub(super) said: String,
 }
 
 impl Milestone {
-    fn new(id: impl Into<String>, title: &str, at: Option<Millis>, next: &str) -> Self {
-        Self { id: id.into(), title: title.to_owned(), at: at.map(Moment::of), next: next.to_owned() }
+    /// Of what was seen since this time, or is waited for.
+    fn since(id: &str, title: &'static str, at: Option<Millis>, next: &str) -> Self {
+        Self::new(id, title, at, "since", next)
+    }
+
+    /// Of what came last at this time, or is waited for.
+    fn last(id: &str, title: &'static str, at: Option<Millis>, next: &str) -> Self {
+        Self::new(id, title, at, "last", next)
+    }
+
+    fn new(id: &str, title: &'static str, at: Option<Millis>, word: &str, next: &str) -> Self {
+        let said = match at.map(Moment::of) {
+            Some(at) => format!("{word} {} {} UTC", at.day, at.time),
+            None => next.to_owned(),
+        };
+        Self { id: id.to_owned(), title, done: at.is_some(), said }
     }
 
     fn json(&self) -> Value {
-        let said = self.at.as_ref().map(|at| format!("{} {} UTC", at.day, at.time));
-        json!({ "id": self.id, "title": self.title, "done": self.at.is_some(), "said": said })
+        json!({ "id": self.id, "title": self.title, "done": self.done, "said": self.said })
     }
 }
 
@@ -56,19 +71,19 @@ pub(super) async fn of_site(app: &App, site_id: &str, arrivals: &[Arrival]) -> R
     let test = last(arrivals, |arrival| arrival.state == PostbackState::Test);
     let sale = last(arrivals, Arrival::is_real);
     Ok(vec![
-        Milestone::new("tag", "The tag was seen", event, "Paste the snippet into your pages, then open one of them."),
-        Milestone::new("click", "A link was clicked", click, "On that page, click a link to one of your offers."),
-        Milestone::new(
+        Milestone::since("tag", "Tag seen", event, "Paste the snippet into your pages, then open one of them."),
+        Milestone::since("click", "Link clicked", click, "On that page, click a link to one of your offers."),
+        Milestone::last(
             "test",
-            "A test postback was understood",
+            "Test postback understood",
             test,
             "Choose your network below, and send a test from its page.",
         ),
-        Milestone::new(
+        Milestone::last(
             "sale",
-            "A real sale has come",
+            "Real sales arrive",
             sale,
-            "Enter the postback URL at the network. It comes with the next sale.",
+            "Enter the postback URL at the network. The next sale comes by it.",
         ),
     ])
 }
@@ -77,10 +92,10 @@ pub(super) async fn of_site(app: &App, site_id: &str, arrivals: &[Arrival]) -> R
 pub(super) fn of_channel(group: &str, channel: Channel, arrivals: &[Arrival]) -> Milestone {
     let at = last(arrivals, |arrival| arrival.group == group && arrival.channel == channel && arrival.is_real());
     let title = match channel {
-        Channel::Ipn => "A real notification has come",
-        _ => "A real postback has come",
+        Channel::Ipn => "Real notifications arrive",
+        _ => "Real postbacks arrive",
     };
-    Milestone::new(format!("real-{}", channel.as_str()), title, at, "Waiting for the first real one.")
+    Milestone::last(&format!("real-{}", channel.as_str()), title, at, "Waiting for the first real one.")
 }
 
 #[derive(Deserialize)]

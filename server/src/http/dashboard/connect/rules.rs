@@ -68,7 +68,8 @@ pub(super) fn of(group: &Group, chosen: ValueRule) -> Option<ValueChoice> {
     })
 }
 
-fn words(rule: ValueRule) -> (&'static str, &'static str) {
+/// What a rule is called, and what it means.
+pub(super) fn words(rule: ValueRule) -> (&'static str, &'static str) {
     match rule {
         ValueRule::BruttoMinusNetto => {
             ("Brutto − netto", "What the buyer paid, less the same without tax. The default.")

@@ -3,7 +3,7 @@
 use super::super::page;
 use super::super::when::Moment;
 use super::group::found;
-use super::ways;
+use super::{rules, ways};
 use crate::app::{App, SharedApp};
 use crate::audit;
 use crate::http::error::Error;
@@ -211,8 +211,9 @@ fn value(conversion: &ConversionRow, settings: &SiteSettings) -> Step {
     let currency = said.currency.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut step = match said.value {
         Some(value) => {
-            let rule = settings.purchase_value.as_str();
-            Step::new("Value", "done", format!("{value} {currency}, by the rule {rule}.").replace(" ,", ","))
+            let (rule, _) = rules::words(settings.purchase_value);
+            let currency = if currency.is_empty() { currency } else { format!(" {currency}") };
+            Step::new("Value", "done", format!("{value}{currency}, by the rule \u{201c}{rule}\u{201d}."))
         }
         None => Step::new("Value", "refused", "It has no value."),
     };
@@ -228,15 +229,15 @@ fn credited(conversion: &ConversionRow, visit: Option<&Visit>, click: Option<&Cl
     };
     let campaign = campaign(visit);
     let ids: Vec<&str> = visit.click_ids.keys().map(String::as_str).collect();
-    let came = match (campaign.is_empty(), ids.is_empty()) {
-        (true, true) => "a visit without a campaign".to_owned(),
-        (true, false) => format!("a visit that came with {}", ids.join(", ")),
-        (false, true) => campaign,
-        (false, false) => format!("{campaign}, which came with {}", ids.join(", ")),
-    };
-    let link = click.and_then(|click| click.label.clone()).filter(|label| !label.is_empty());
-    let link = link.map(|label| format!(" by the link \"{}\"", label.chars().take(LABEL).collect::<String>()));
-    let mut step = Step::new("Credited to", "done", format!("{}{}.", capital(&came), link.unwrap_or_default()));
+    let came =
+        if campaign.is_empty() { "A visit without a campaign".to_owned() } else { format!("A visit by {campaign}") };
+    let with = if ids.is_empty() { String::new() } else { format!(", which came with {}", ids.join(", ")) };
+    let mut step = Step::new("Credited to", "done", format!("{came}{with}."));
+    let label = click.and_then(|click| click.label.as_deref()).filter(|label| !label.is_empty());
+    step.said.extend(label.map(|label| {
+        let label: String = label.chars().take(LABEL).collect();
+        format!("The link that was clicked: \u{201c}{label}\u{201d}.")
+    }));
     step.said.extend(reason);
     step
 }
