@@ -1,10 +1,8 @@
 //! The addresses of a site that others call: as the API and the dashboard show them, and as they work.
 
-use crate::ipn::{PASSPHRASE, ipn_url};
+use crate::ipn::ipn_url;
 use crate::server::{Server, add_site, command, error_of};
-use reqwest::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use reqwest::Response;
 use serde_json::{Value, json};
 
 async fn urls(server: &Server) -> Value {
@@ -132,53 +130,4 @@ async fn the_command_line_rotates_while_the_server_runs() {
     assert!(!unknown.status.success());
     let (_, other) = add_site(server.data(), "Other");
     assert_eq!(status(&other).await, 200, "another site is not touched");
-}
-
-/// A signed-in browser's cookie.
-async fn signed_in(server: &Server, client: &Client) -> String {
-    let request = client.post(format!("{}/sign-in", server.url)).header(ORIGIN, &server.url);
-    let response = request.form(&[("token", &server.token)]).send().await.expect("an answer");
-    let cookies = response.headers().get_all(SET_COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    let session = cookies.filter(|cookie| cookie.starts_with("__Host-tagwerk=")).collect::<Vec<_>>();
-    session[0].split(';').next().expect("a cookie").to_owned()
-}
-
-#[tokio::test]
-async fn the_dashboard_shows_every_address_takes_the_passphrase_and_rotates() {
-    let server = Server::start().await;
-    let client = Client::builder().redirect(Policy::none()).build().expect("a client");
-    let cookie = signed_in(&server, &client).await;
-    let page = async || {
-        let request = client.get(format!("{}/sites/{}", server.url, server.site_id)).header(COOKIE, &cookie);
-        request.send().await.expect("an answer").text().await.expect("text").replace("&#38;", "&")
-    };
-    let post = async |action: &str, origin: &str, form: &[(&str, &str)]| {
-        let request = client.post(format!("{}/sites/{}/{action}", server.url, server.site_id));
-        request.header(COOKIE, &cookie).header(ORIGIN, origin).form(form).send().await.expect("an answer")
-    };
-    let before = page().await;
-    for one in urls(&server).await["items"].as_array().expect("items") {
-        let url = one["url"].as_str().expect("text");
-        assert!(before.contains(url), "{url}");
-    }
-    assert!(before.contains("notifications are refused until there is one"));
-    let passphrase = [("group", "digistore24"), ("passphrase", PASSPHRASE)];
-    for (action, form) in [("passphrase", &passphrase[..]), ("rotate", &[("grace_hours", "0")])] {
-        assert_eq!(post(action, "https://evil.example", form).await.status(), 403, "{action}");
-        assert_eq!(page().await, before, "{action}");
-    }
-    assert_eq!(post("passphrase", &server.url, &[("group", "clickbank"), ("passphrase", "x")]).await.status(), 422);
-    assert_eq!(post("passphrase", &server.url, &[("group", "digistore24"), ("passphrase", " ")]).await.status(), 422);
-    assert_eq!(post("passphrase", &server.url, &passphrase).await.status(), 303);
-    let with_passphrase = page().await;
-    assert!(with_passphrase.contains("One is kept, sealed.") && !with_passphrase.contains(PASSPHRASE));
-    assert_eq!(crate::ipn::notify(&server, &[("event", "connection_test")]).await.0, 200);
-
-    let rotated = post("rotate", &server.url, &[("grace_hours", "24")]).await;
-    assert_eq!(rotated.status(), 303);
-    let location = rotated.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    assert!(location.ends_with("?saved=rotation#rotation"), "{location}");
-    let after = page().await;
-    let begins = &server.tracking_id[..4];
-    assert!(!after.contains(&server.tracking_id) && after.contains(&format!("begins with <code>{begins}</code>")));
 }

@@ -105,7 +105,7 @@ async fn without_a_session_every_page_leads_to_the_form() {
             let response = browser.get(&path).await;
             assert_eq!((response.status().as_u16(), location(&response)), (303, "/sign-in"), "{path}");
         }
-        let path = format!("/sites/{}/value", server.site_id);
+        let path = format!("/sites/{}/connect/digistore24/value", server.site_id);
         let response = browser.post(&path, &[("purchase_value", "brutto")]).await;
         assert_eq!((response.status().as_u16(), location(&response)), (303, "/sign-in"));
     }
@@ -169,7 +169,7 @@ async fn signing_out_ends_the_session_for_good() {
 async fn a_write_from_another_page_is_refused_and_changes_nothing() {
     let server = Server::start().await;
     let browser = Browser::signed_in(&server).await;
-    let value = format!("/sites/{}/value", server.site_id);
+    let value = format!("/sites/{}/connect/digistore24/value", server.site_id);
     let writes: [(&str, &[(&str, &str)]); 3] =
         [(value.as_str(), &[("purchase_value", "affiliate")]), ("/sign-in", &[("token", TOKEN)]), ("/sign-out", &[])];
     for (path, form) in writes {
@@ -243,43 +243,6 @@ async fn what_a_page_loads_is_there_and_may_be_kept() {
         assert_eq!(again.send().await.expect("an answer").status(), 304, "{url}");
     }
     assert_eq!(browser.get("/dashboard/nothing.css").await.status(), 404);
-}
-
-#[tokio::test]
-async fn set_up_gives_the_snippet_and_the_postback_url_with_every_macro() {
-    let server = Server::start().await;
-    let browser = Browser::signed_in(&server).await;
-    let page =
-        browser.site().await.replace("&#38;", "&").replace("&#60;", "<").replace("&#62;", ">").replace("&#34;", "\"");
-    let snippet = format!("<script async src=\"{}/{}.js\"></script>", server.url, server.site_id);
-    assert!(page.contains(&snippet), "{page}");
-    let cases: serde_json::Value =
-        serde_json::from_str(include_str!("../../../tests/cases/postbacks.json")).expect("JSON");
-    let macros = cases["affiliate_macros"].as_array().expect("a list").iter().map(|name| name.as_str().expect("text"));
-    let query: Vec<String> = macros.map(|name| format!("{name}={{{name}}}")).collect();
-    assert!(page.contains(&format!("{}?{}", server.collect_url("digistore24"), query.join("&"))), "{page}");
-    for words in ["Account", "S2S Postback", "Add new connection"] {
-        assert!(page.contains(words), "{words}");
-    }
-}
-
-#[tokio::test]
-async fn the_rule_of_value_is_shown_on_the_guide_s_example_and_what_is_chosen_counts_from_then_on() {
-    let server = Server::start().await;
-    let browser = Browser::signed_in(&server).await;
-    let page = browser.site().await;
-    for example in ["1.64 EUR", "101.64 EUR", "165.19 EUR", "163.55 EUR", "not in this example"] {
-        assert!(page.contains(example), "{example}");
-    }
-    assert!(page.contains("value=\"brutto_minus_netto\" checked"));
-    let path = format!("/sites/{}/value", server.site_id);
-    assert_eq!(browser.post(&path, &[("purchase_value", "all of it")]).await.status(), 422);
-    let saved = browser.post(&path, &[("purchase_value", "affiliate")]).await;
-    assert_eq!(saved.status(), 303);
-    let page = browser.page(location(&saved).split('#').next().expect("a path")).await;
-    assert!(page.contains("value=\"affiliate\" checked") && page.contains("Saved."), "{page}");
-    server.postback(&sale("", "t-1")).await;
-    assert_eq!(server.list("conversions").await[0]["value"], "101.64");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod api;
 mod assets;
 mod bad_input;
 mod cloaks;
+mod connect;
 mod costs;
 mod csv;
 mod dashboard;

@@ -4,6 +4,7 @@
 // Behaviours say what must hold by failing, as tests do, but are not marked as tests themselves.
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 
+mod arrivals;
 mod attribution;
 mod backups;
 mod costs;
@@ -153,6 +154,10 @@ macro_rules! conformance {
             filters_are_all_held_at_once_and_in_every_part,
             jobs_and_links_are_filtered_too,
             a_field_or_cursor_that_a_list_does_not_have_is_an_error,
+        ]);
+        conformance!($open, arrivals: [
+            what_came_is_counted_by_channel_and_state,
+            only_so_many_of_the_last_are_looked_at,
         ]);
         conformance!($open, links: [
             what_was_found_out_about_a_link_is_kept_whole,
