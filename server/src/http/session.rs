@@ -21,9 +21,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
+pub(super) use attempts::Attempts;
 pub use links::{new_link_of, new_one_time_link};
 pub use origin::SameOrigin;
-pub(super) use attempts::Attempts;
 pub(super) use present::{remember, who_is_here};
 pub use sign_in::routes;
 pub(super) use sign_in::{hashed, is_right, waiting};

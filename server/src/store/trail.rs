@@ -49,12 +49,7 @@ pub trait Trail {
     /// Writes a deed down.
     async fn add_deed(&self, deed: Deed) -> Result<(), StoreError>;
     /// Deeds, newest first: so many after this place.
-    async fn deeds(
-        &self,
-        filter: DeedFilter,
-        after: Option<Place>,
-        limit: usize,
-    ) -> Result<Listing<Deed>, StoreError>;
+    async fn deeds(&self, filter: DeedFilter, after: Option<Place>, limit: usize) -> Result<Listing<Deed>, StoreError>;
     /// What the trail can be filtered by.
     async fn deed_words(&self) -> Result<DeedWords, StoreError>;
 }

@@ -73,13 +73,8 @@ pub(crate) async fn a_change_of_role_or_password_ends_that_person_s_sessions_alo
         assert!(store.change_user(&anna().id, change.clone()).await.expect("changed"));
         assert_eq!(opens(&store, hash).await, after, "{change:?}");
     }
-    let changed = User {
-        name: "Anne".into(),
-        role: Role::Owner,
-        password_hash: Some("hash".into()),
-        disabled: true,
-        ..anna()
-    };
+    let changed =
+        User { name: "Anne".into(), role: Role::Owner, password_hash: Some("hash".into()), disabled: true, ..anna() };
     assert_eq!(store.user(&anna().id).await.expect("read"), Some(changed));
     assert_eq!(opens(&store, 9).await, (true, true));
     assert_eq!(store.user(&ben().id).await.expect("read"), Some(ben()));

@@ -139,7 +139,8 @@ pub(super) fn end_keys_of(connection: &Connection, user_id: &str, kind: KeyKind)
 }
 
 fn good_key(connection: &Connection, kind: KeyKind, hash: &[u8], now: Millis) -> Result<Option<Key>, Failure> {
-    let mut statement = connection.prepare_cached("SELECT * FROM keys WHERE kind = ? AND hash = ? AND good_until > ?")?;
+    let mut statement =
+        connection.prepare_cached("SELECT * FROM keys WHERE kind = ? AND hash = ? AND good_until > ?")?;
     let mut rows = statement.query(params![kind.as_str(), hash, now])?;
     rows.next()?.map(|row| key(kind, row)).transpose()
 }

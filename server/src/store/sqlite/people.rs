@@ -85,9 +85,9 @@ impl People for Sqlite {
         let id = id.to_owned();
         // Their keys go with them: the table says so.
         self.writer
-            .write(move |connection| {
-                Ok(connection.prepare_cached("DELETE FROM users WHERE id = ?")?.execute([id])? > 0)
-            })
+            .write(
+                move |connection| Ok(connection.prepare_cached("DELETE FROM users WHERE id = ?")?.execute([id])? > 0),
+            )
             .await
     }
 
@@ -139,9 +139,7 @@ impl People for Sqlite {
     async fn remove_token(&self, id: &str) -> Result<Option<ApiToken>, StoreError> {
         let id = id.to_owned();
         self.writer
-            .write(move |connection| {
-                one(connection, "DELETE FROM api_tokens WHERE id = ? RETURNING *", [id], token)
-            })
+            .write(move |connection| one(connection, "DELETE FROM api_tokens WHERE id = ? RETURNING *", [id], token))
             .await
     }
 }

@@ -34,12 +34,7 @@ impl Trail for Sqlite {
             .await
     }
 
-    async fn deeds(
-        &self,
-        filter: DeedFilter,
-        after: Option<Place>,
-        limit: usize,
-    ) -> Result<Listing<Deed>, StoreError> {
+    async fn deeds(&self, filter: DeedFilter, after: Option<Place>, limit: usize) -> Result<Listing<Deed>, StoreError> {
         self.read(move |connection| part(connection, filter, after, limit.clamp(1, MOST))).await
     }
 
