@@ -254,7 +254,8 @@ async fn visit(store: &Sqlite, site_id: &str, settings: &SiteSettings) -> Result
         let happened = story::events(story::Moment { number, at: received_at - 60_000 }).context("no ids")?;
         clicks.extend(happened.iter().filter_map(|event| event.click_id.as_ref()).map(|id| id.as_str().to_owned()));
         let own_hosts = settings.own_hosts();
-        let rules = visit::Rules { clicks: &table, own_hosts: &own_hosts, attribution: &settings.attribution };
+        let rules =
+            visit::Rules { clicks: &table, own_hosts: &own_hosts, attribution: &settings.attribution, cost: None };
         let request = visit::Request { user_agent: "Mozilla/5.0 (Windows NT 10.0)".into(), country: None };
         let events = happened.into_iter().map(|event| ReceivedEvent {
             id: row_id_at(received_at),

@@ -1,8 +1,9 @@
-//! How long reports take over many conversions: `cargo run --release --example report_speed -- 1000000 [folder]`.
+//! How long reports take over many rows: `cargo run --release --example report_speed -- 8500000 1300000 200000 [folder]`, so many visits,
+//! clicks and sales.
 //!
-//! Makes a year of one site: a visit with a click and a sale each, a tenth of them by visitors that come again, a fortieth refunded, a tenth
-//! in another currency, 100 campaigns, 2,000 terms, 300 contents, 50 landing pages, 30 countries. Then it takes everything into
-//! the totals, and asks for reports over all of the year. Figures go to standard output as a table.
+//! Makes a year of one site: three of ten visitors come again, a twentieth of the sales are refunded, a tenth are in another currency, every
+//! fourth visit tells its cost. 100 campaigns with 20 terms and 5 contents each, 50 landing pages, 30 countries, 12 links, 20 products. Then it
+//! takes everything into the facts, and asks. Figures go to standard output as a table.
 
 #![allow(clippy::expect_used, reason = "a measurement that cannot go on has nothing else to say")]
 
@@ -16,10 +17,10 @@ use tagwerk_protocol::event::{Click, Event, How, OUTBOUND_CLICK};
 use tagwerk_protocol::money::{Amount, Currency};
 use tagwerk_protocol::source::Arrival;
 use tagwerk_server::credit::Model;
+use tagwerk_server::rates::{DayRate, Rate, RateTable};
+use tagwerk_server::store::facts::{Asked, Behind, Condition, Dimension};
 use tagwerk_server::store::sqlite::{Options, Sqlite};
-use tagwerk_server::store::{
-    Asked, Channel, Dimension, NewVisit, ReceivedEvent, ReceivedPostback, Said, SharedStore, Site,
-};
+use tagwerk_server::store::{Channel, NewVisit, ReceivedEvent, ReceivedPostback, Said, SharedStore, Site};
 use tokio::task::JoinSet;
 
 const DAY: i64 = 86_400_000;
@@ -27,126 +28,217 @@ const DAY: i64 = 86_400_000;
 const START: i64 = 20_089 * DAY;
 const DAYS: i64 = 365;
 const SITE: &str = "SpeedOfAYear";
+/// How many visits with what came of them are sent at once.
+const BATCH: u64 = 500;
 /// How many writes wait at once.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 8;
+/// How much is taken in at once.
+const TAKEN_AT_ONCE: usize = 10_000;
+/// How often each question is asked.
+const TIMES: usize = 7;
+
+/// How many rows of each kind there are.
+#[derive(Clone, Copy)]
+struct Rows {
+    visits: u64,
+    clicks: u64,
+    sales: u64,
+}
 
 #[tokio::main]
 async fn main() {
     let mut arguments = std::env::args().skip(1);
-    let count: u64 = arguments.next().map_or(Ok(1_000_000), |text| text.parse()).expect("a number of conversions");
+    let mut number = |usual: u64| arguments.next().map_or(Ok(usual), |text| text.parse()).expect("a number of rows");
+    let rows = Rows { visits: number(850_000), clicks: number(130_000), sales: number(20_000) };
     let folder = arguments.next().unwrap_or_else(|| "target/report_speed".into());
     std::fs::create_dir_all(&folder).expect("a folder");
-    let file = Path::new(&folder).join(format!("{count}.db"));
+    let file = Path::new(&folder).join(format!("{}-{}-{}.db", rows.visits, rows.clicks, rows.sales));
     let is_new = !file.exists();
     let store: SharedStore = Arc::new(Sqlite::open(&file, Options::default()).expect("the store opens"));
     if is_new {
         let began = Instant::now();
-        fill(&store, count).await;
-        println!("{count} visits, clicks and sales written in {:.0} s", began.elapsed().as_secs_f64());
+        let site = Site {
+            site_id: SITE.into(),
+            tracking_id: "TrackingOfTheSpeedOfIt00".into(),
+            created_at: START,
+            settings: serde_json::json!({}),
+        };
+        store.add_site(site).await.expect("a site");
+        fill(&store, rows, 0).await;
+        println!(
+            "{} visits, {} clicks and {} sales written in {:.0} s",
+            rows.visits,
+            rows.clicks,
+            rows.sales,
+            began.elapsed().as_secs_f64()
+        );
     }
+    let (taken, took) = take_in_all(&store).await;
+    println!("{taken} pieces of news taken in, {:.1} us each", took.as_micros() as f64 / taken.max(1) as f64);
+    println!("{:.2} GB on disk", std::fs::metadata(&file).expect("the file").len() as f64 / 1e9);
+    println!("\n| question | groups or rows | ms | slowest of {TIMES} |\n|---|---|---|---|");
+    for (name, asked) in questions() {
+        let mut groups = 0;
+        let mut took = Vec::new();
+        for _ in 0..TIMES {
+            let began = Instant::now();
+            groups = store.groups(SITE, asked.clone()).await.expect("an answer").groups.len();
+            took.push(began.elapsed());
+        }
+        show(name, groups as u64, took);
+    }
+    for (name, asked, of) in figures() {
+        let mut total = 0;
+        let mut took = Vec::new();
+        for _ in 0..TIMES {
+            let began = Instant::now();
+            total = store.rows_behind(SITE, asked.clone(), of, None, 50).await.expect("rows").total;
+            took.push(began.elapsed());
+        }
+        show(name, total, took);
+    }
+    fill(&store, Rows { visits: 100, clicks: 100, sales: 100 }, rows.visits + taken).await;
+    let (_, took) = take_in_all(&store).await;
+    println!("\nafter 100 more visits, clicks and sales: taken in within {:.1} ms", took.as_secs_f64() * 1e3);
+}
+
+/// The middle one of several, the first among them, which warms the cache of the file.
+fn show(name: &str, found: u64, mut took: Vec<Duration>) {
+    took.sort();
+    let at = |place: usize| took.get(place).copied().unwrap_or_default().as_secs_f64() * 1e3;
+    println!("| {name} | {found} | {:.1} | {:.1} |", at(took.len() / 2), at(took.len().saturating_sub(1)));
+}
+
+async fn take_in_all(store: &SharedStore) -> (u64, Duration) {
     let began = Instant::now();
     let mut taken = 0;
     loop {
-        let folded = store.fold(2000).await.expect("folded");
-        taken += folded.taken;
+        let folded = store.take_in(TAKEN_AT_ONCE).await.expect("taken in");
+        taken += folded.taken as u64;
         if folded.left == 0 {
-            break;
+            return (taken, began.elapsed());
         }
     }
-    let micros = began.elapsed().as_micros() as f64 / taken.max(1) as f64;
-    println!("{taken} pieces of news taken in, {micros:.1} us each");
-    println!("{:.2} GB on disk", std::fs::metadata(&file).expect("the file").len() as f64 / 1e9);
-    println!("\n| report over {DAYS} days, {count} sales | rows | ms |\n|---|---|---|");
-    for (name, asked) in questions() {
-        // The first one warms the cache of the file; the middle one of five counts.
-        let (mut took, mut rows): (Vec<Duration>, usize) = (Vec::new(), 0);
-        for _ in 0..5 {
-            let began = Instant::now();
-            rows = store.totals(SITE, asked.clone()).await.expect("totals").len();
-            took.push(began.elapsed());
-        }
-        took.sort();
-        println!("| {name} | {rows} | {:.1} |", took.get(2).copied().unwrap_or_default().as_secs_f64() * 1e3);
-    }
-    let (_, first) = questions().remove(0);
-    send(&store, 3 * count + taken as u64, 100).await;
-    let began = Instant::now();
-    while store.fold(2000).await.expect("folded").left > 0 {}
-    let folded = began.elapsed();
-    store.totals(SITE, first).await.expect("totals");
-    println!("\nafter 100 more sales: taken in within {:.1} ms", folded.as_secs_f64() * 1e3);
 }
 
-fn questions() -> Vec<(String, Asked)> {
-    let plain = Asked {
-        dimension: Dimension::UtmCampaign,
-        from: START / DAY,
-        to: START / DAY + DAYS - 1,
-        per_day: false,
-        into: None,
+fn utm(name: &str) -> Dimension {
+    Dimension::Utm(format!("utm_{name}"))
+}
+
+/// A question about all of the year.
+fn year(by: Vec<Dimension>) -> Asked {
+    Asked {
+        by,
+        conditions: Vec::new(),
+        from: START,
+        until: START + DAYS * DAY,
+        zone: jiff::tz::TimeZone::get("Europe/Berlin").expect("a zone"),
         model: Model::Click,
-        kind: None,
-        group: None,
-    };
-    let into = Some("EUR".to_owned());
-    let mut questions = vec![
-        ("utm_campaign".to_owned(), plain.clone()),
-        ("utm_campaign, linear".to_owned(), Asked { model: Model::Linear, ..plain.clone() }),
-        ("utm_campaign, in one currency".to_owned(), Asked { into: into.clone(), ..plain.clone() }),
-        ("utm_campaign by day".to_owned(), Asked { per_day: true, into: into.clone(), ..plain.clone() }),
-        ("day".to_owned(), Asked { dimension: Dimension::All, per_day: true, ..plain.clone() }),
-        ("utm_term, in one currency".to_owned(), Asked { dimension: Dimension::UtmTerm, into, ..plain.clone() }),
-    ];
-    let others = [
-        Dimension::UtmTerm,
-        Dimension::UtmContent,
-        Dimension::LandingPage,
-        Dimension::Country,
-        Dimension::ClickIds,
-        Dimension::Product,
-        Dimension::Type,
-    ];
-    questions.extend(others.map(|dimension| (dimension.as_str().to_owned(), Asked { dimension, ..plain.clone() })));
-    questions
+        into: Currency::parse("EUR"),
+        rates: rates(),
+        visitors: false,
+    }
 }
 
-async fn fill(store: &SharedStore, count: u64) {
-    let site = Site {
-        site_id: SITE.into(),
-        tracking_id: "TrackingOfTheSpeedOfIt00".into(),
-        created_at: START,
-        settings: serde_json::json!({}),
+/// Dollars of every day.
+fn rates() -> Arc<RateTable> {
+    let first = jiff::civil::date(2025, 1, 1);
+    let row = |day: i64| DayRate {
+        day: first.saturating_add(jiff::Span::new().days(day)),
+        currency: Currency::parse("USD").expect("a currency"),
+        rate: Rate::parse(&format!("1.{:04}", 300 + day)).expect("a rate"),
     };
-    store.add_site(site).await.expect("a site");
-    send(store, 0, count).await;
+    Arc::new(RateTable::new((-5..DAYS).map(row)))
 }
 
-/// Sends sales numbered from `first`, spread over the year.
-async fn send(store: &SharedStore, first: u64, count: u64) {
+fn is(dimension: Dimension, values: &[&str]) -> Condition {
+    Condition { dimension, values: values.iter().map(|value| Some((*value).to_owned())).collect() }
+}
+
+fn questions() -> Vec<(&'static str, Asked)> {
+    let last = |days: i64, by| Asked { from: START + (DAYS - days) * DAY, ..year(by) };
+    let campaigns = || vec![utm("campaign")];
+    let ads = || vec![utm("campaign"), utm("term"), utm("content")];
+    let narrow =
+        || vec![is(Dimension::Device, &["pc", "tablet"]), is(utm("source"), &["source-1", "source-2", "source-3"])];
+    vec![
+        ("headline of today, with visitors", Asked { visitors: true, ..last(1, Vec::new()) }),
+        ("30 days by day", last(30, vec![Dimension::Day])),
+        ("30 days by day, with visitors", Asked { visitors: true, ..last(30, vec![Dimension::Day]) }),
+        ("year in one", year(Vec::new())),
+        ("year in one, with visitors", Asked { visitors: true, ..year(Vec::new()) }),
+        ("year by month", year(vec![Dimension::Month])),
+        ("year by campaign", year(campaigns())),
+        ("year by campaign, with visitors", Asked { visitors: true, ..year(campaigns()) }),
+        ("year by campaign, linear", Asked { model: Model::Linear, ..year(campaigns()) }),
+        ("year by campaign, in dollars", Asked { into: Currency::parse("USD"), ..year(campaigns()) }),
+        ("year by campaign, term and content", year(ads())),
+        ("year by campaign, term and content, with visitors", Asked { visitors: true, ..year(ads()) }),
+        (
+            "year by landing page, country and device, two conditions",
+            Asked { conditions: narrow(), ..year(vec![Dimension::LandingPage, Dimension::Country, Dimension::Device]) },
+        ),
+        ("year by weekday and hour", year(vec![Dimension::Weekday, Dimension::Hour])),
+        ("year by day and campaign", year(vec![Dimension::Day, utm("campaign")])),
+        ("year by link and product", year(vec![Dimension::Link, Dimension::Product])),
+    ]
+}
+
+fn figures() -> Vec<(&'static str, Asked, Behind)> {
+    let of_campaign = || Asked { conditions: vec![is(utm("campaign"), &["campaign-7"])], ..year(Vec::new()) };
+    vec![
+        ("visits behind a campaign of the year", of_campaign(), Behind::Visits),
+        ("clicks behind a campaign of the year", of_campaign(), Behind::Clicks),
+        ("sales behind a campaign of the year", of_campaign(), Behind::Sales),
+        ("sales behind it, linear", Asked { model: Model::Linear, ..of_campaign() }, Behind::Sales),
+        ("visits behind the year", year(Vec::new()), Behind::Visits),
+    ]
+}
+
+/// Writes rows spread over the year, visits numbered from `first`.
+async fn fill(store: &SharedStore, rows: Rows, first: u64) {
     let mut waiting = JoinSet::new();
-    for number in first..first + count {
+    let mut from = 0;
+    while from < rows.visits {
         if waiting.len() >= AT_ONCE {
             waiting.join_next().await.expect("something waits").expect("it is written");
         }
-        let at = START + (number - first) as i64 * (DAYS * DAY - DAY) / count as i64;
+        let until = (from + BATCH).min(rows.visits);
         let store = store.clone();
-        waiting.spawn(async move { one(&store, number, at).await });
+        waiting.spawn(async move { some(&store, rows, first, from..until).await });
+        from = until;
     }
     while let Some(done) = waiting.join_next().await {
         done.expect("it is written");
     }
 }
 
-/// A visit, its click and its sale, and sometimes its refund.
-async fn one(store: &SharedStore, number: u64, at: i64) {
-    let (visit, click) = visit(number, at);
-    let sub_id = click.event.click_id.as_ref().map(ToString::to_string);
-    store.receive_events(SITE, vec![visit, click]).await.expect("events");
-    let sale = conversion(number, TransactionType::Payment, sub_id.clone());
-    store.receive_postback(SITE, postback(sale, at + 120_000)).await.expect("a sale");
-    if number.is_multiple_of(40) {
-        let back = conversion(number, TransactionType::Refund, sub_id);
-        store.receive_postback(SITE, postback(back, at + 3_600_000)).await.expect("a refund");
+/// Some visits, the clicks of some of them, and the sales of some of these, some of which are refunded.
+async fn some(store: &SharedStore, rows: Rows, first: u64, numbers: std::ops::Range<u64>) {
+    let nth = |number: u64, of: u64| number * of / rows.visits;
+    let (mut events, mut postbacks) = (Vec::new(), Vec::new());
+    for place in numbers {
+        let (number, at) =
+            (first + place, START + (place as f64 / rows.visits as f64 * (DAYS * DAY - DAY) as f64) as i64);
+        let (visit, click) = visit(number, at);
+        let sub_id = click.event.click_id.as_ref().map(ToString::to_string);
+        events.push(visit);
+        if nth(place, rows.clicks) == nth(place + 1, rows.clicks) {
+            continue;
+        }
+        events.push(click);
+        if nth(place, rows.sales) != nth(place + 1, rows.sales) {
+            let sale = conversion(number, TransactionType::Payment, sub_id.clone());
+            postbacks.push(postback(sale, at + 120_000));
+            if number.is_multiple_of(20) {
+                let back = conversion(number, TransactionType::Refund, sub_id);
+                postbacks.push(postback(back, at + 3_600_000));
+            }
+        }
+    }
+    store.receive_events(SITE, events).await.expect("events");
+    for postback in postbacks {
+        store.receive_postback(SITE, postback).await.expect("a sale");
     }
 }
 
@@ -168,11 +260,13 @@ fn visit(number: u64, at: i64) -> (ReceivedEvent, ReceivedEvent) {
         true
     });
     let click_id = click_id.expect("a click id");
+    // Some campaigns are much larger than others, as they are.
+    let campaign = chance(number, 2, 100) * chance(number, 12, 100) / 100;
     let pairs = [
-        ("utm_source", format!("source-{}", chance(number, 1, 10))),
-        ("utm_campaign", format!("campaign-{}", chance(number, 2, 100))),
-        ("utm_term", format!("term-{}", chance(number, 3, 2000))),
-        ("utm_content", format!("content-{}", chance(number, 4, 300))),
+        ("utm_source", format!("source-{}", campaign % 10)),
+        ("utm_campaign", format!("campaign-{campaign}")),
+        ("utm_term", format!("term-{campaign}-{}", chance(number, 3, 20))),
+        ("utm_content", format!("content-{campaign}-{}", chance(number, 4, 5))),
     ];
     let source: BTreeMap<String, String> = pairs.map(|(name, value)| (name.to_owned(), value)).into();
     let page = format!("https://shop.example/page-{}", chance(number, 5, 50));
@@ -185,11 +279,11 @@ fn visit(number: u64, at: i64) -> (ReceivedEvent, ReceivedEvent) {
         first_touch: None,
         country: Some(format!("C{}", chance(number, 6, 30))),
         device: Some(["pc", "smartphone", "tablet"].get(chance(number, 7, 3) as usize).copied().unwrap_or("pc").into()),
-        bot: false,
-        cost: None,
+        bot: number.is_multiple_of(50),
+        cost: number.is_multiple_of(4).then(|| (10_000 * (1 + chance(number, 14, 200)) as i64, "EUR".to_owned())),
     };
-    // A tenth of the visitors of some thousand visits before come again.
-    let visitor = if number.is_multiple_of(10) { number.saturating_sub(5001) } else { number };
+    // Three of ten visitors of some thousand visits before come again.
+    let visitor = if chance(number, 11, 10) < 3 { number.saturating_sub(5001) } else { number };
     let view = Event {
         event_id: format!("view-{visit_id}"),
         name: "PageView".into(),
@@ -213,7 +307,7 @@ fn visit(number: u64, at: i64) -> (ReceivedEvent, ReceivedEvent) {
         click_id: Some(click_id.clone()),
         click: Some(Click {
             group: Some("network".into()),
-            href: format!("https://network.example/offer?cid={click_id}"),
+            href: format!("https://network.example/offer-{}?cid={click_id}", chance(number, 13, 12)),
             label: "Buy now".into(),
             how: How::Left,
             foreign: false,

@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_change_tells_the_key_and_both_values() {
-        let told = between(json!({}), json!({ "purchase_value": "netto", "consent": { "mode": "wait" } }));
+        let told = between(json!({}), json!({ "purchase_value": "netto", "consent": { "mode": "required" } }));
         assert_eq!(told["purchase_value"]["after"], "netto");
         assert!(told["purchase_value"]["before"].is_string(), "the default: {told}");
         assert_eq!(

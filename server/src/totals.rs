@@ -1,11 +1,11 @@
-//! Keeps the totals that reports read up to date: a little at a time in the background, and all of it before a report is made.
+//! Keeps the facts that reports read up to date: a little at a time in the background, and all of it before a report is made.
 
 use crate::store::{SharedStore, StoreError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How much is taken in at once in the background, at least and at most: much at once costs less, since neighbours fall on the same rows,
-/// but what waits to be written meanwhile waits that much longer.
+/// How much is taken in at once in the background, at least and at most: much at once costs less, since
+/// what it looks up it looks up once, but what waits to be written meanwhile waits that much longer.
 const LITTLE: usize = 50;
 /// See [`LITTLE`].
 const MOST: usize = 2000;
@@ -25,16 +25,16 @@ pub async fn keep_up(store: SharedStore) {
     let mut size = LITTLE;
     loop {
         let began = Instant::now();
-        let folded = store.fold(size).await;
+        let taken = store.take_in(size).await;
         let took = began.elapsed();
         size = next_size(size, took);
-        let pause = match folded {
-            Ok(folded) if folded.left > 0 => took * BREATHS,
+        let pause = match taken {
+            Ok(taken) if taken.left > 0 => took * BREATHS,
             Ok(_) => IDLE,
             // More writes than the queue holds: they go first.
             Err(StoreError::Busy) => IDLE,
             Err(error) => {
-                tracing::error!(%error, "the totals for reports are not brought up to date");
+                tracing::error!(%error, "the facts for reports are not brought up to date");
                 FAILED
             }
         };
@@ -53,9 +53,9 @@ fn next_size(size: usize, took: Duration) -> usize {
 pub async fn catch_up(store: &SharedStore, within: Duration) -> Result<u64, StoreError> {
     let began = Instant::now();
     loop {
-        let folded = store.fold(MUCH).await?;
-        if folded.left == 0 || began.elapsed() >= within {
-            return Ok(folded.left);
+        let taken = store.take_in(MUCH).await?;
+        if taken.left == 0 || began.elapsed() >= within {
+            return Ok(taken.left);
         }
     }
 }

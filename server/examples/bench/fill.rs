@@ -176,6 +176,7 @@ impl Reader {
                     clicks: &self.clicks,
                     own_hosts: &own_hosts,
                     attribution: &self.settings.attribution,
+                    cost: None,
                 };
                 let request = visit::Request { user_agent: "Mozilla/5.0 (Windows NT 10.0)".into(), country: None };
                 let visit = visit::of(row_id_at(at), &event, rules, &request);

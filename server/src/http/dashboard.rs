@@ -4,8 +4,6 @@ mod came_from;
 mod connect;
 mod costs;
 mod deliveries;
-mod erase;
-mod export;
 mod figures;
 mod head;
 mod incoming;
@@ -70,8 +68,6 @@ pub fn routes() -> Router<SharedApp> {
         .merge(log::routes())
         .merge(connect::routes())
         .merge(site_settings::routes())
-        .merge(export::routes())
-        .merge(erase::routes())
         .merge(people::routes())
         .merge(page::routes())
 }

@@ -1,10 +1,10 @@
 //! Everything that can be called, on one screen, grouped by who calls it.
 
 use crate::app::SharedApp;
-use axum::{Extension, Router};
 use axum::http::{Method, Uri};
 use axum::middleware::{from_fn, map_response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use std::sync::Arc;
 
 pub mod api;

@@ -22,10 +22,9 @@ mod operators;
 mod outbox;
 mod people;
 mod rates;
-mod reports;
 mod seals;
-mod story;
 pub mod sqlite;
+mod story;
 mod tracking_ids;
 mod trail;
 
@@ -42,7 +41,6 @@ pub use outbox::{
 };
 pub use people::{ApiToken, People, User, UserChange};
 pub use rates::{KeptRates, RateDay, Rates};
-pub use reports::{ATTRIBUTED, Asked, Day, Dimension, Folded, Measures, Reports, Total, UNATTRIBUTED};
 pub use seals::{SealedKind, SealedText, Seals};
 pub use story::{Looked, Stories};
 pub use tracking_ids::{ReplacedTrackingId, Rotation};
@@ -67,10 +65,50 @@ pub enum StoreError {
 
 /// Everything the server keeps.
 pub trait Store:
-    Arrivals + Backups + health::Health + Sites + Inbox + Books + Costs + facts::Facts + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync
+    Arrivals
+    + Backups
+    + health::Health
+    + Sites
+    + Inbox
+    + Books
+    + Costs
+    + facts::Facts
+    + Outbox
+    + Jobs
+    + Links
+    + Rates
+    + Operators
+    + People
+    + Trail
+    + Seals
+    + Stories
+    + Send
+    + Sync
 {
 }
-impl<T: Arrivals + Backups + health::Health + Sites + Inbox + Books + Costs + facts::Facts + Outbox + Jobs + Links + Rates + Reports + Operators + People + Trail + Seals + Stories + Send + Sync> Store for T {}
+impl<
+    T: Arrivals
+        + Backups
+        + health::Health
+        + Sites
+        + Inbox
+        + Books
+        + Costs
+        + facts::Facts
+        + Outbox
+        + Jobs
+        + Links
+        + Rates
+        + Operators
+        + People
+        + Trail
+        + Seals
+        + Stories
+        + Send
+        + Sync,
+> Store for T
+{
+}
 
 /// The store as handlers hold it.
 pub type SharedStore = Arc<dyn Store>;

@@ -285,7 +285,7 @@ async fn what_was_refused_is_listed_with_its_reason_and_sent_again() {
     }
     let conversion = refused["conversion_id"].as_str().expect("a conversion");
     assert!(browser.page(&path(&server, &format!("/deliveries?conversion_id={conversion}"))).await.contains(id));
-    assert!(browser.page(&path(&server, "")).await.contains(&format!("/deliveries?conversion_id={conversion}")));
+    assert!(browser.page(&path(&server, &format!("/conversions/{conversion}"))).await.contains(id));
     let right = json!({ "url": format!("{}/in?x={{value}}", receiver.url) });
     server.patch_settings(json!({ "platforms": { "postback": right } })).await;
     let response = browser.post(&path(&server, "/platforms/postback/again"), &[("state", "refused")]).await;

@@ -14,6 +14,7 @@ use tagwerk_protocol::click_id::{ClickId, Random, VisitId};
 use tagwerk_protocol::event::{Click, Event, How};
 use tagwerk_protocol::source::Arrival;
 use tagwerk_server::app::{self, App, SharedApp};
+use tagwerk_server::arrivals::Arrivals;
 use tagwerk_server::assets::Assets;
 use tagwerk_server::autoscan::AutoScan;
 use tagwerk_server::config::Config;
@@ -78,6 +79,7 @@ impl Home {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let app: SharedApp = Arc::new(App {
+            arrivals: Arrivals::default(),
             event_limiter: event::limiter(100_000),
             scan_limiter: event::limiter(100_000),
             autoscan: AutoScan::new(outgoing.clone(), &config.autoscan),

@@ -10,6 +10,7 @@ mod backups;
 mod costs;
 mod deliveries;
 mod events;
+mod facts;
 mod given;
 mod imports;
 mod jobs;
@@ -22,7 +23,6 @@ mod postbacks;
 mod rates;
 mod refunds;
 mod repeats;
-mod reports;
 mod rereading;
 mod seals;
 mod sites;
@@ -174,21 +174,26 @@ macro_rules! conformance {
             a_part_of_the_days_answers_as_all_of_them_do,
             the_days_that_have_rates_are_told_oldest_first,
         ]);
-        conformance!($open, reports: [
+        conformance!($open, facts: [
             a_sale_counts_where_its_visit_came_from,
             the_models_share_a_sale_among_its_visitor_s_visits,
             a_visit_that_reports_late_gets_its_share,
             a_conversion_waits_under_no_campaign_until_its_visit_reports,
+            a_click_that_reports_late_tells_where_its_sale_and_refund_led,
             a_refund_takes_back_from_whom_its_sale_gave_to_before_or_after_it,
             what_recurs_is_credited_by_what_came_before_its_click,
             a_version_that_counts_takes_the_place_of_the_one_before,
             tests_and_what_does_not_carry_its_money_count_for_nothing,
             what_has_no_value_is_counted_and_told_apart,
-            days_end_at_midnight_utc,
+            days_begin_and_end_as_the_zone_says,
+            each_row_s_money_is_converted_at_the_rate_of_its_own_day,
+            a_visitor_of_several_groups_counts_once_over_all,
+            the_values_and_names_that_came_are_told,
             sites_and_currencies_are_kept_apart,
-            folding_again_changes_nothing_and_says_what_is_left,
-            amounts_as_large_as_can_be_do_not_stop_the_totals,
-            totals_equal_a_recount_of_the_lists_whatever_happened,
+            a_condition_on_what_visits_do_not_have_leaves_none_in,
+            taking_in_again_changes_nothing_and_says_what_is_left,
+            amounts_as_large_as_can_be_do_not_stop_the_facts,
+            answers_equal_a_recount_of_the_lists_whatever_happened,
         ]);
         conformance!($open, deliveries: [
             a_sale_is_one_delivery_to_each_platform_however_it_is_told,

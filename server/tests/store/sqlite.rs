@@ -21,7 +21,8 @@ struct Opened {
 
 fn open() -> Opened {
     let directory = tempfile::tempdir().expect("a directory");
-    let store = opened(&file(&directory), Options::default());
+    // Few facts are sealed in one, so that there are both sealed and unsealed ones.
+    let store = opened(&file(&directory), Options { seal: 8, ..Options::default() });
     Opened { store, _directory: directory }
 }
 

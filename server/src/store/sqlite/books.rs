@@ -97,7 +97,8 @@ impl Books for Sqlite {
     }
 
     async fn conversions_of_rows(&self, site_id: &str, ids: &[String]) -> Result<Vec<ConversionRow>, StoreError> {
-        static SELECT: LazyLock<String> = LazyLock::new(|| format!("{CONVERSIONS} WHERE row.site_id = ? AND row.id = ?"));
+        static SELECT: LazyLock<String> =
+            LazyLock::new(|| format!("{CONVERSIONS} WHERE row.site_id = ? AND row.id = ?"));
         self.by_id(&SELECT, site_id, ids, rows::conversion).await
     }
 
@@ -133,9 +134,9 @@ impl Books for Sqlite {
     async fn check(&self) -> Result<(), StoreError> {
         self.writer
             .write(|connection| {
-                // Two pages that come and go: a file that may not grow is noticed, and nothing grows by being asked.
-                let beat = "INSERT INTO pulse (one, beat, room) VALUES (1, 1, zeroblob(8192))
-                            ON CONFLICT (one) DO UPDATE SET beat = beat + 1, room = zeroblob(8192)";
+                // Pages that come and go, as many as an event may take: a file that may not grow is noticed, and nothing grows by being asked.
+                let beat = "INSERT INTO pulse (one, beat, room) VALUES (1, 1, zeroblob(65536))
+                            ON CONFLICT (one) DO UPDATE SET beat = beat + 1, room = zeroblob(65536)";
                 connection.prepare_cached(beat)?.execute([])?;
                 connection.prepare_cached("UPDATE pulse SET room = NULL")?.execute([])?;
                 Ok(())

@@ -126,6 +126,7 @@ pub(super) fn reading_to_copy(path: &Path) -> Result<Connection, rusqlite::Error
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::facts::Facts;
     use crate::store::sqlite::Sqlite;
     use crate::store::{Books, Jobs, Links, Page, Sites};
 
@@ -168,6 +169,31 @@ mod tests {
         let open = store.open_jobs().await.expect("read");
         assert_eq!((open.len(), open[0].payload.as_slice()), (1, [1, 2].as_slice()));
         assert_eq!(store.job("site", "job").await.expect("read").as_ref(), open.first());
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_was_there_before_facts_is_taken_into_them_once() {
+        let rows = r#"
+            INSERT INTO sites (site_id, tracking_id, created_at, settings) VALUES ('site', 'secret', 1, '{}');
+            INSERT INTO visits (site_id, id, visit_id, at, received_at, landing_page, source, click_ids, bot)
+                VALUES ('site', '0190a0b0-c0d0-7000-8000-000000000001', 'abcdefgh01234567', 2, 3, 'https://a.example/', '{}', '{}', 0);
+            DELETE FROM report_news;"#;
+        let (store, _folder) = opened_from(10, rows).await;
+        assert_eq!(store.take_in(9).await.expect("taken in").taken, 1);
+        let asked = crate::store::facts::Asked {
+            by: Vec::new(),
+            conditions: Vec::new(),
+            from: 0,
+            until: 900_000,
+            zone: jiff::tz::TimeZone::UTC,
+            model: crate::credit::Model::Click,
+            into: None,
+            rates: std::sync::Arc::default(),
+            visitors: false,
+        };
+        let found = store.groups("site", asked).await.expect("an answer");
+        assert_eq!(found.groups.first().map(|group| group.counts.visits), Some(1));
         store.close().await;
     }
 

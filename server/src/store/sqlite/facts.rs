@@ -26,20 +26,17 @@ mod words;
 
 use super::Sqlite;
 use super::failure::Failure;
-use super::reports::fold;
 use crate::store::StoreError;
 use crate::store::facts::{Asked, Behind, Dimension, Facts, Folded, Groups, RowsBehind};
 use async_trait::async_trait;
 use behind::Part;
 use rusqlite::Connection;
-pub(super) use taking::{News, take_in};
 
 #[async_trait]
 impl Facts for Sqlite {
     async fn take_in(&self, limit: usize) -> Result<Folded, StoreError> {
         let seal = self.seal;
-        let folded = self.writer.write(move |connection| fold(connection, limit, seal)).await?;
-        Ok(Folded { taken: folded.taken, left: folded.left })
+        self.writer.write(move |connection| taking::take_in(connection, limit, seal)).await
     }
 
     async fn groups(&self, site_id: &str, asked: Asked) -> Result<Groups, StoreError> {

@@ -29,7 +29,6 @@ mod outlets;
 mod parts;
 mod people;
 mod rates;
-mod reports;
 mod rereading;
 mod rows;
 mod seals;

@@ -38,7 +38,7 @@ impl Stories for Sqlite {
     async fn returns_of(&self, site_id: &str, sale_id: &str) -> Result<Vec<ConversionRow>, StoreError> {
         let (site_id, sale_id) = (site_id.to_owned(), sale_id.to_owned());
         self.read(move |connection| {
-            let sql = format!("{CONVERSIONS} WHERE row.site_id = ? AND row.sale_id = ? ORDER BY row.at, row.id");
+            let sql = format!("{CONVERSIONS} WHERE row.site_id = ? AND row.sale_id = ? ORDER BY +row.at, row.id");
             let mut statement = connection.prepare_cached(&sql)?;
             let found = statement.query_and_then([&site_id, &sale_id], rows::conversion)?;
             found.collect()
@@ -87,7 +87,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("tagwerk.db");
         let connection = connection::writing(&path, &Options::default()).expect("a database");
-        let returns = format!("{CONVERSIONS} WHERE row.site_id = ? AND row.sale_id = ? ORDER BY row.at, row.id");
+        let returns = format!("{CONVERSIONS} WHERE row.site_id = ? AND row.sale_id = ? ORDER BY +row.at, row.id");
         for (sql, index) in [
             (TOUCHES, "visits_of_a_visitor (site_id=? AND visitor_id=? AND <expr>>? AND <expr><?)"),
             (returns.as_str(), "conversions_of_a_sale (site_id=? AND sale_id=?)"),

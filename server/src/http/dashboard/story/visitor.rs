@@ -7,7 +7,6 @@ use super::related::{Other, part};
 use crate::app::SharedApp;
 use crate::http::error::Error;
 use crate::http::session::SignedIn;
-use crate::people::Role;
 use crate::store::{Field, Filter, Page, Place, Visit};
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -41,7 +40,6 @@ struct VisitorStory {
     assets: &'static PageAssets,
     head: Head,
     visitor_id: String,
-    may_erase: bool,
     is_older_part: bool,
     chapters: Vec<Chapter>,
     older: Option<String>,
@@ -49,7 +47,7 @@ struct VisitorStory {
 
 /// The page.
 pub(super) async fn show(
-    SignedIn(who): SignedIn,
+    _: SignedIn,
     State(app): State<SharedApp>,
     Path((site_id, visitor_id)): Path<(String, String)>,
     Query(asked): Query<Asked>,
@@ -69,15 +67,7 @@ pub(super) async fn show(
     }
     // The newest part is read first, and each part in the order in which it happened.
     chapters.reverse();
-    let page = VisitorStory {
-        assets: page::assets(),
-        head,
-        visitor_id,
-        may_erase: who.role >= Role::Owner,
-        is_older_part,
-        chapters,
-        older: visits.next,
-    };
+    let page = VisitorStory { assets: page::assets(), head, visitor_id, is_older_part, chapters, older: visits.next };
     page::render(StatusCode::OK, &page)
 }
 

@@ -28,6 +28,11 @@ pub(super) fn tail(connection: &Connection, site_id: &str, kind: Kind) -> Result
     Ok(facts)
 }
 
+/// The first and last place in a tail. Each is asked for by itself: both at once would look at all between them.
+pub(super) const WAITING: &str = "SELECT
+    (SELECT coalesce(min(seq), 1) FROM report_tail WHERE site_id = ?1 AND kind = ?2),
+    (SELECT coalesce(max(seq), 0) FROM report_tail WHERE site_id = ?1 AND kind = ?2)";
+
 /// Keeps facts of one kind. Once there are `seal` of them, that many are sealed, those that happened first before the others.
 pub(super) fn append(
     connection: &Connection,
@@ -39,9 +44,7 @@ pub(super) fn append(
     if facts.is_empty() {
         return Ok(());
     }
-    let mut statement = connection.prepare_cached(
-        "SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM report_tail WHERE site_id = ? AND kind = ?",
-    )?;
+    let mut statement = connection.prepare_cached(WAITING)?;
     let (first, last): (i64, i64) =
         statement.query_row(params![site_id, kind.number()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let waiting = usize::try_from(last - first + 1).unwrap_or_default();

@@ -121,3 +121,88 @@ fn added_up<K: Key>(
         tally.add(plan, &packed.block(plan.quarters)?, &mut exchange);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credit::Model;
+    use crate::store::facts::{Asked, Condition, Counts, Dimension, Visitors};
+    use crate::store::sqlite::facts::exchange::Purse;
+    use crate::store::sqlite::facts::fact::{QUARTER, column};
+    use crate::store::sqlite::facts::keeping::append;
+    use crate::store::sqlite::facts::words::{CURRENCY, Words};
+    use crate::store::sqlite::{Options, connection};
+    use jiff::tz::TimeZone;
+    use std::collections::{BTreeMap, HashMap};
+    use tagwerk_protocol::money::Currency;
+
+    const VISITS: i64 = 2000;
+
+    fn visits(connection: &Connection) -> Vec<Fact> {
+        let mut words = Words::new(connection, "site").expect("words");
+        let mut visit = |number: i64| {
+            let id = format!("{number:08x}-0000-7000-8000-000000000000");
+            let mut fact = Fact::new(&id, number * QUARTER / 7)
+                .with(column::BOT, i64::from(number % 3 == 0))
+                .with(column::VISITOR, number % 700)
+                .with(column::COST, number % 11);
+            for (name, word) in
+                [("country", ["", "AT", "DE"][number as usize % 3]), (CURRENCY, ["EUR", "USD"][number as usize % 2])]
+            {
+                if let Some((column, code)) = words.cell_of(name, word).expect("a word") {
+                    fact.put(column, code);
+                }
+            }
+            fact
+        };
+        (0..VISITS).map(&mut visit).collect()
+    }
+
+    type Told = BTreeMap<u64, (Counts, Vec<(i64, Purse)>, Option<Visitors>)>;
+
+    fn told(tally: Tally<u64>) -> (Told, Option<Visitors>) {
+        let (found, visitors) = tally.found();
+        let group = |mut found: crate::store::sqlite::facts::tally::Found<u64>| {
+            found.purses.sort_unstable_by_key(|(currency, _)| *currency);
+            (found.key, (found.counts, found.purses, found.visitors))
+        };
+        (found.into_iter().map(group).collect(), visitors)
+    }
+
+    #[test]
+    fn several_threads_find_what_one_finds() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let connection = connection::writing(&folder.path().join("tagwerk.db"), &Options::default()).expect("it opens");
+        append(&connection, "site", Kind::Visit, visits(&connection), 50).expect("kept");
+        let into = Currency::parse("EUR");
+        let exchange =
+            Exchange::new(into.clone(), Arc::default(), HashMap::from_iter(into.clone().map(|euro| (1, euro))));
+        let german = Condition { dimension: Dimension::Country, values: vec![Some("DE".into()), None] };
+        for (by, conditions) in [
+            (vec![], vec![]),
+            (vec![Dimension::Country, Dimension::Hour], vec![]),
+            (vec![Dimension::Day, Dimension::Country], vec![german]),
+        ] {
+            let asked = Asked {
+                by,
+                conditions,
+                from: 5 * QUARTER,
+                until: 250 * QUARTER,
+                zone: TimeZone::UTC,
+                model: Model::Click,
+                into: into.clone(),
+                rates: Arc::default(),
+                visitors: true,
+            };
+            let mut plan = Plan::new(&connection, "site", &asked).expect("a plan");
+            let found = || Where::find(&connection, "site", Kind::Visit, plan.quarters).expect("facts");
+            let (first, last) = found().times().expect("times");
+            assert!(found().segments.len() > 30 && found().tail.is_empty());
+            let found = vec![found()];
+            plan.tell_apart(&asked, first, last);
+            let in_threads = told(in_threads(&connection, &plan, &found, &exchange).expect("a tally"));
+            assert!(!in_threads.0.is_empty());
+            assert_eq!(told(tally(&connection, &plan, found, &exchange).expect("a tally")), in_threads);
+        }
+    }
+}

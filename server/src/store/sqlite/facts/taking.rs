@@ -6,16 +6,17 @@ use super::keeping::append;
 use super::traffic;
 use super::words::Words;
 use crate::credit;
+use crate::store::facts::Folded;
 use crate::store::sqlite::failure::Failure;
 use rusqlite::{Connection, params};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What came or changed at one site.
 #[derive(Default)]
-pub(in super::super) struct News {
-    pub(in super::super) visits: Vec<String>,
-    pub(in super::super) clicks: Vec<String>,
-    pub(in super::super) conversions: BTreeSet<String>,
+struct News {
+    visits: Vec<String>,
+    clicks: Vec<String>,
+    conversions: BTreeSet<String>,
 }
 
 /// The refunds of a sale, which are credited as it is.
@@ -26,16 +27,41 @@ const LATER: &str = "SELECT id FROM report_held WHERE site_id = ? AND visitor_id
 const OF_A_CLICK: &str =
     "SELECT id FROM conversions WHERE site_id = ?1 AND lead_visit = substr(?2, 1, 16) AND click_id = ?2";
 
-/// Takes in the news of one site; `seal` facts of a kind are sealed.
-pub(in super::super) fn take_in(
-    connection: &Connection,
-    site_id: &str,
-    news: &News,
-    seal: usize,
-) -> Result<(), Failure> {
+/// The oldest news.
+const NEWS: &str = "SELECT seq, site_id, what, id FROM report_news ORDER BY seq LIMIT ?";
+
+/// Takes in at most so much of the news, the oldest first; `seal` facts of a kind are sealed.
+pub(super) fn take_in(connection: &Connection, limit: usize, seal: usize) -> Result<Folded, Failure> {
+    let mut sites: BTreeMap<String, News> = BTreeMap::new();
+    let mut statement = connection.prepare_cached(NEWS)?;
+    let mut rows = statement.query([i64::try_from(limit.max(1)).unwrap_or(i64::MAX)])?;
+    let (mut taken, mut until) = (0, 0i64);
+    while let Some(row) = rows.next()? {
+        let news = sites.entry(row.get("site_id")?).or_default();
+        let (what, id): (String, String) = (row.get("what")?, row.get("id")?);
+        match what.as_str() {
+            "visit" => news.visits.push(id),
+            "click" => news.clicks.push(id),
+            _ => drop(news.conversions.insert(id)),
+        }
+        until = row.get("seq")?;
+        taken += 1;
+    }
+    drop(rows);
+    for (site_id, news) in sites {
+        take_in_site(connection, &site_id, news, seal)?;
+    }
+    connection.prepare_cached("DELETE FROM report_news WHERE seq <= ?")?.execute([until])?;
+    let left: Option<i64> =
+        connection.prepare_cached("SELECT max(seq) FROM report_news")?.query_row([], |row| row.get(0))?;
+    let left = left.map_or(0, |last| u64::try_from(last.saturating_sub(until)).unwrap_or_default());
+    Ok(Folded { taken, left })
+}
+
+fn take_in_site(connection: &Connection, site_id: &str, news: News, seal: usize) -> Result<(), Failure> {
     let mut words = Words::new(connection, site_id)?;
     let (mut visits, mut clicks) = (Vec::new(), Vec::new());
-    let mut conversions = news.conversions.clone();
+    let mut conversions = news.conversions;
     for id in &news.visits {
         let Some(came) = traffic::visit(connection, site_id, id, &mut words)? else { continue };
         visits.push(came.fact);

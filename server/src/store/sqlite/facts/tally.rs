@@ -301,3 +301,58 @@ fn distinct(mut each: Vec<(Slot, u64)>, groups: usize) -> (Vec<Visitors>, Visito
     all.dedup();
     (visitors, Visitors { count: all.len() as u64, estimated: false })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Visits of one group by visitors of these numbers.
+    fn tally(visitors: std::ops::Range<u64>) -> Tally<u64> {
+        let mut tally = Tally {
+            slots: Slots::Sparse(FxHashMap::default()),
+            keys: Vec::new(),
+            traffic: Vec::new(),
+            counts: FxHashMap::default(),
+            purses: FxHashMap::default(),
+            seen: Seen::Each(Vec::new()),
+        };
+        let slot = tally.slot(7);
+        visitors.for_each(|number| tally.see(slot, mixed(number)));
+        tally
+    }
+
+    /// Bits without a pattern, as a hash has them (splitmix64).
+    fn mixed(number: u64) -> u64 {
+        let one = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let two = (one ^ (one >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let three = (two ^ (two >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        three ^ (three >> 31)
+    }
+
+    #[test]
+    fn visitors_are_counted_as_long_as_their_visits_are_few_and_estimated_beyond() {
+        let most = EXACT as u64;
+        let (found, all) = tally(0..most).found();
+        let exactly = Visitors { count: most, estimated: false };
+        assert_eq!((found[0].visitors, all), (Some(exactly), Some(exactly)));
+        let (found, all) = tally(0..most + 1).found();
+        let all = all.expect("an estimate");
+        assert!(all.estimated && all.count.abs_diff(most) < most / 20, "{all:?}");
+        assert_eq!(found[0].visitors, Some(all));
+    }
+
+    #[test]
+    fn what_two_threads_found_is_estimated_where_both_are_many_together() {
+        let half = EXACT as u64 / 2;
+        for (one, other, estimated) in
+            [(half, half, false), (half, half + 1, true), (2 * half + 1, 3, true), (3, 2 * half + 1, true)]
+        {
+            let mut merged = tally(0..one);
+            merged.merge(tally(one - 3..one - 3 + other));
+            let all = merged.found().1.expect("visitors");
+            let expected = one + other - 3;
+            assert_eq!(all.estimated, estimated);
+            assert!(all.count.abs_diff(expected) <= if estimated { expected / 20 } else { 0 }, "{all:?} of {expected}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
--- Reports read facts: narrow rows of numbers, kept in columns. docs/architecture.md tells how.
+-- Reports read facts: narrow rows of numbers, kept in columns. They take the place of the totals. docs/architecture.md tells how.
 
 -- What a visit cost, as its landing page's address says, in 10^-6.
 ALTER TABLE visits ADD COLUMN cost INTEGER;
@@ -77,8 +77,11 @@ ON conversions BEGIN
 END;
 
 -- What was there before there were facts.
-DELETE FROM report_totals;
-DELETE FROM report_entries;
+DROP TABLE report_totals;
+DROP TABLE report_series;
+DROP TABLE report_classes;
+DROP TABLE report_sources;
+DROP TABLE report_entries;
 DELETE FROM report_news;
 INSERT INTO report_news (site_id, what, id) SELECT site_id, 'visit', id FROM visits;
 INSERT INTO report_news (site_id, what, id) SELECT site_id, 'click', id FROM clicks;
