@@ -12,7 +12,7 @@ fuzz_target!(|href: &str| {
         hosts: vec!["network.example".into()],
         paths: vec!["/redir/".into()],
     };
-    let rules = LinkRules { groups: vec![group], existing: Existing::Keep };
+    let rules = LinkRules { groups: vec![group], existing: Existing::Keep, ..LinkRules::default() };
     let page = Page { base: "https://www.network.example/redir/7/" };
     let link = Link { href, group: None, rel: None };
     if let Plan::Decorate(decoration) = plan(&link, &rules, &page, |_| false) {

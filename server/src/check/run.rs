@@ -101,7 +101,10 @@ impl Run<'_> {
         report.site_id = tags.first().map(|tag| tag.settings.site_id.clone());
         let wanted = self.wishes.site.as_ref().map(|site| site.site_id.as_str());
         report.findings = snippet::judge(&read, &tags, wanted);
-        let script = tags.iter().find_map(|tag| tag.url.clone()).or_else(|| self.wishes.script.clone());
+        // A copy tells nothing of where its server is.
+        let own = tags.iter().filter_map(|tag| Some((tag.url.as_ref()?, &tag.settings)));
+        let own = own.filter(|(url, settings)| !snippet::is_a_copy(url, settings)).map(|(url, _)| url.clone()).next();
+        let script = own.or_else(|| self.wishes.script.clone());
         let mut links: Vec<Link> = Vec::new();
         match settings {
             Some(settings) => {

@@ -97,8 +97,10 @@ pub fn judge(page: &Page, tags: &[Tag], site_id: Option<&str>) -> Vec<Finding> {
             "put in the line that the dashboard shows for this site",
         ));
     }
-    found.extend(runs(page, tag));
-    found.extend(place(tag));
+    match runs(page, tag) {
+        Some(why_not) => found.push(why_not),
+        None => found.extend(place(tag)),
+    }
     found.extend(integrity(tag));
     if found.iter().all(|finding| finding.mend.is_none()) {
         found.insert(0, Finding::ok("tag", format!("the tag of the site {} is there", tag.settings.site_id)));
@@ -181,7 +183,7 @@ fn runs(page: &Page, tag: &Tag) -> Option<Finding> {
 }
 
 /// Whether the script is not its server's: the site's id does not stand in its address.
-fn is_a_copy(url: &Url, settings: &TagSettings) -> bool {
+pub fn is_a_copy(url: &Url, settings: &TagSettings) -> bool {
     !url.path().contains(&settings.site_id)
 }
 

@@ -19,7 +19,7 @@ pub fn sign(sign: &Sign, public_url: &str) -> Finding {
     let mend = match sign.kind {
         Kind::Disk => "make room, or move the data to a larger disk: when it is full, nothing is taken in".to_owned(),
         Kind::Backup => "take one every day: tagwerk backup; docs/operating.md says how".to_owned(),
-        _ => format!("{}{}", public_url.trim_end_matches('/'), sign.href),
+        _ => format!("the dashboard says more: {}{}", public_url.trim_end_matches('/'), sign.href),
     };
     let says = format!("{}: {}", sign.kind.title(), sign.said);
     match sign.level {
