@@ -1,7 +1,7 @@
 //! The whole report on a page that has something of everything. `report.json` is what it is; `www/tagwerk.d.ts`, the report
 //! without WebAssembly (`plain.js`) and the report in a browser are held against the same file.
 
-#![allow(clippy::expect_used, reason = "a test says what must hold by failing")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test says what must hold by failing")]
 
 mod sample;
 

@@ -113,8 +113,8 @@ fn unencrypted(page: &Page, links: &[Link]) -> Option<Finding> {
 /// A policy under which the browser hides the page's origin from the tag's server.
 fn referrer(answer: &Delivered, page: &Page, tag: Option<&Url>) -> Option<Finding> {
     let header = answer.referrer_policy.as_deref().and_then(|value| {
-        let words = value.split(',').map(|word| word.trim().to_ascii_lowercase());
-        words.filter(|word| REFERRER_POLICIES.contains(&word.as_str())).next_back()
+        let mut words = value.split(',').map(|word| word.trim().to_ascii_lowercase());
+        words.rfind(|word| REFERRER_POLICIES.contains(&word.as_str()))
     });
     let in_page = page.referrer.clone().map(|word| match word.as_str() {
         "never" => "no-referrer".to_owned(),

@@ -94,9 +94,9 @@ pub(super) fn look(link: &str, group: &Group, rules: &LinkRules, findings: &mut 
             kind
         }
         SubId::Ours => {
-            let said = format!(
+            let said =
                 "It was copied from a page in which the tag had put a click id into it. The tag replaces that one."
-            );
+                    .to_owned();
             findings.add_with(
                 "ours",
                 Verdict::Look,

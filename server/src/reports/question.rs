@@ -403,13 +403,11 @@ impl Question {
     /// The same question with one more condition: the value that a row has of a dimension.
     pub fn narrowed(&self, dimension: &Dimension, value: Option<&str>) -> Self {
         let mut narrowed = self.clone();
-        if dimension.is_time() {
-            if let Some((from, to)) = value.and_then(|value| span(dimension, value)) {
-                narrowed.from = from.max(self.from);
-                narrowed.to = to.min(self.to);
-                narrowed.period = None;
-                return narrowed;
-            }
+        if let Some((from, to)) = value.and_then(|value| span(dimension, value)) {
+            narrowed.from = from.max(self.from);
+            narrowed.to = to.min(self.to);
+            narrowed.period = None;
+            return narrowed;
         }
         narrowed.conditions.retain(|condition| condition.dimension != *dimension);
         let values = vec![value.map(str::to_owned)];

@@ -84,6 +84,9 @@ type Values = BTreeMap<&'static str, String>;
 /// What reports tell, of one fact or many: visits, clicks, conversions, leads, sales, refunds, revenue, refunded.
 type Sums = [i64; 8];
 
+/// By which dimensions, and under which conditions.
+type Asked = (Vec<&'static str>, Vec<(&'static str, &'static str)>);
+
 /// Everything that happened, as the model `model` credits it, each with the values of its dimensions.
 fn facts(model: &str, into: &str) -> Vec<(Values, Sums)> {
     let mut facts = Vec::new();
@@ -362,7 +365,7 @@ async fn reports_say_what_arithmetic_says_of_two_thousand_conversions() {
         "campaignkey",
         "state",
     ];
-    let mut questions: Vec<(Vec<&str>, Vec<(&str, &str)>)> = one_by_one.iter().map(|by| (vec![*by], vec![])).collect();
+    let mut questions: Vec<Asked> = one_by_one.iter().map(|by| (vec![*by], vec![])).collect();
     questions.extend([
         (vec!["utm_source", "utm_campaign", "day"], vec![]),
         (vec!["utm_campaign", "product", "order_type"], vec![]),

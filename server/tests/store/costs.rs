@@ -62,7 +62,7 @@ pub(crate) async fn a_cost_under_the_same_id_takes_the_place_of_the_one_before(s
     let again = Cost { added_at: NOW + 1, ..before.clone() };
     assert_eq!(add(&store, &site_id, &[again]).await, 0, "it says nothing new");
     let restated = Cost { amount: 11_000_000, added_at: NOW + 2, ..before };
-    assert_eq!(add(&store, &site_id, &[restated.clone()]).await, 1);
+    assert_eq!(add(&store, &site_id, std::slice::from_ref(&restated)).await, 1);
     let kept = store.costs(&site_id, FIRST, LAST).await.expect("read");
     assert_eq!((kept.len(), &kept[1]), (2, &restated));
 }
@@ -70,9 +70,9 @@ pub(crate) async fn a_cost_under_the_same_id_takes_the_place_of_the_one_before(s
 pub(crate) async fn a_cost_of_nothing_takes_away_what_was_under_its_id(store: SharedStore) {
     let site_id = site(&store).await;
     let before = of_file("c", "Meta", FIRST);
-    add(&store, &site_id, &[before.clone()]).await;
+    add(&store, &site_id, std::slice::from_ref(&before)).await;
     let nothing = Cost { amount: 0, ..before };
-    assert_eq!(add(&store, &site_id, &[nothing.clone()]).await, 1);
+    assert_eq!(add(&store, &site_id, std::slice::from_ref(&nothing)).await, 1);
     assert_eq!(add(&store, &site_id, &[nothing]).await, 0);
     assert_eq!(ids(&store, &site_id, FIRST, LAST).await, [""; 0]);
 }

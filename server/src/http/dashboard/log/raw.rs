@@ -133,8 +133,11 @@ fn compared(row: &PostbackRow, now: &Conversion, booked: Option<&ConversionRow>)
     Reads { said: said.to_owned(), is_good: differences.is_empty() || row.state == "duplicate", differences }
 }
 
+/// What is compared: its name, and how it is read of a conversion.
+type Compared = (&'static str, fn(&Conversion) -> Option<String>);
+
 fn differences(booked: Option<&Conversion>, now: &Conversion) -> Vec<Difference> {
-    let fields: [(&'static str, fn(&Conversion) -> Option<String>); 12] = [
+    let fields: [Compared; 12] = [
         ("Type", |said| Some(said.kind.clone())),
         ("Value", |said| said.value.map(|value| value.to_string())),
         ("Currency", |said| said.currency.as_ref().map(|currency| currency.as_str().to_owned())),
