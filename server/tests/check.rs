@@ -296,7 +296,7 @@ async fn a_site_that_does_not_list_the_page_s_origin_refuses_its_events() {
 async fn a_server_that_is_away_is_told_with_the_page() {
     let shop = Shop::open().await;
     let (tag, url) = (shop.tag(), format!("{}/good", shop.url));
-    shop.server.stop();
+    shop.server.kill();
     let output = tokio::task::spawn_blocking(move || {
         bare().args(["check", "--json", "--allow-no-links", "--script", &tag, &url]).output().expect("the binary runs")
     });

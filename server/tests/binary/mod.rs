@@ -31,6 +31,9 @@ pub(crate) struct Running {
 impl Home {
     pub(crate) fn new() -> Self {
         let data = tempfile::tempdir().expect("a directory");
+        // As the server would make it.
+        #[cfg(unix)]
+        std::fs::set_permissions(data.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("it is ours");
         let mut home = Self { data, site_id: String::new(), tracking_id: String::new() };
         let output = home.command().args(["site", "add", "--name", "Test"]).output().expect("the binary runs");
         let text = String::from_utf8(output.stdout).expect("text");
