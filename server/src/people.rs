@@ -21,7 +21,7 @@ pub enum Role {
     ReadOnly,
     /// Works with the figures: costs, saved reports, corrections, replays.
     Analyst,
-    /// Everything: settings, credentials, people, tokens, erasing.
+    /// Everything: settings, credentials, people, tokens.
     Owner,
 }
 
@@ -59,7 +59,7 @@ impl Role {
             Role::Analyst => {
                 "sees postback URLs too, adds costs, saves reports, corrects, assigns, replays and resends."
             }
-            Role::Owner => "changes settings and credentials, adds people and tokens, erases and exports everything.",
+            Role::Owner => "changes settings and credentials, adds people and tokens, and all of the above.",
         }
     }
 }

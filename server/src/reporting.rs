@@ -9,7 +9,6 @@ use crate::settings::SiteSettings;
 use crate::store::facts::{Asked, Behind, Dimension, RowsBehind};
 use crate::store::{Millis, StoreError};
 use crate::totals;
-use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,14 +30,9 @@ pub struct Answer {
 
 /// What a site's questions are read against at this time.
 pub fn circumstances(settings: &SiteSettings, now: Millis) -> Circumstances {
-    let zone = zone(settings);
+    let zone = settings.zone();
     let today = Timestamp::from_millisecond(now).unwrap_or_default().to_zoned(zone.clone()).date();
     Circumstances { today, zone, currency: settings.reporting_currency.as_deref().and_then(Currency::parse) }
-}
-
-/// The zone of a site's days.
-pub fn zone(settings: &SiteSettings) -> TimeZone {
-    TimeZone::get(&settings.time_zone).unwrap_or(TimeZone::UTC)
 }
 
 /// Answers a question.

@@ -3,7 +3,7 @@
 use crate::store::facts::Dimension;
 
 /// Dimensions with a word of their own, in the order in which they are offered, and what people call them.
-static DIMENSIONS: [(&str, Dimension, &str); 21] = [
+static DIMENSIONS: [(&str, Dimension, &str); 20] = [
     ("platform", Dimension::ClickIds, "Ad platform"),
     ("referrer", Dimension::Referrer, "Referrer"),
     ("landing_page", Dimension::LandingPage, "Landing page"),
@@ -24,8 +24,6 @@ static DIMENSIONS: [(&str, Dimension, &str); 21] = [
     ("day", Dimension::Day, "Day"),
     ("week", Dimension::Week, "Week"),
     ("month", Dimension::Month, "Month"),
-    // Those below are made by name; this one stands for the most usual of them.
-    ("utm_campaign", Dimension::Utm(String::new()), "Campaign"),
 ];
 /// The campaign parameters that everybody uses, and what people call them.
 const UTM: [(&str, &str); 5] = [
@@ -90,8 +88,7 @@ pub fn dimension(word: &str) -> Option<Dimension> {
 /// Every dimension that can always be asked for, in the order in which they are offered.
 pub fn offered() -> Vec<Dimension> {
     let utm = UTM.iter().map(|(name, _)| Dimension::Utm((*name).to_owned()));
-    let rest =
-        DIMENSIONS.iter().filter(|(word, ..)| !word.starts_with("utm_")).map(|(_, dimension, _)| dimension.clone());
+    let rest = DIMENSIONS.iter().map(|(_, dimension, _)| dimension.clone());
     let handed_through = HANDED_THROUGH.iter().map(|name| Dimension::Custom((*name).to_owned()));
     utm.chain(rest).chain(handed_through).collect()
 }

@@ -65,12 +65,6 @@ pub const ATTRIBUTED: &str = "attributed";
 /// The value of [`Dimension::State`] for what is credited to nobody.
 pub const UNATTRIBUTED: &str = "unattributed";
 
-/// Dimensions that a visit has, besides those of time.
-pub fn has_visits(dimension: &Dimension) -> bool {
-    use Dimension::*;
-    dimension.is_time() || matches!(dimension, Utm(_) | ClickIds | Referrer | LandingPage | Country | Device)
-}
-
 impl Dimension {
     /// Whether it tells when something happened.
     pub fn is_time(&self) -> bool {
@@ -79,12 +73,13 @@ impl Dimension {
 
     /// Whether visits can be told apart by it.
     pub fn has_visits(&self) -> bool {
-        has_visits(self)
+        use Dimension::*;
+        self.is_time() || matches!(self, Utm(_) | ClickIds | Referrer | LandingPage | Country | Device)
     }
 
     /// Whether clicks can be told apart by it.
     pub fn has_clicks(&self) -> bool {
-        has_visits(self) || matches!(self, Self::Page | Self::Link | Self::Group)
+        self.has_visits() || matches!(self, Self::Page | Self::Link | Self::Group)
     }
 }
 

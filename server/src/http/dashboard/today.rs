@@ -139,7 +139,7 @@ async fn show(
     let Some((site, head)) = find(&app, &site_id, Tab::Today).await? else { return Ok(no_site()) };
     let settings = SiteSettings::of(&site)?;
     let made = app.now();
-    let zone = reporting::zone(&settings);
+    let zone = settings.zone();
     let (shown, entries) = tokio::try_join!(
         shown(&app, &site, &settings, query.period.as_deref(), &headers),
         feed::newest(&app, &site_id, &zone, None, ENTRIES),

@@ -7,7 +7,6 @@ use crate::http::dashboard::head::no_site;
 use crate::http::dashboard::page;
 use crate::http::error::Error;
 use crate::http::session::SignedIn;
-use crate::reporting::zone;
 use crate::settings::SiteSettings;
 use crate::store::Millis;
 use askama::Template;
@@ -74,7 +73,7 @@ pub(super) async fn show(
     parts: Parts,
 ) -> Result<Response, Error> {
     let Some(site) = app.store.site(&site_id).await? else { return Ok(no_site()) };
-    let zone = zone(&SiteSettings::of(&site)?);
+    let zone = SiteSettings::of(&site)?.zone();
     let Some(watcher) = app.arrivals.watch() else {
         let sentence = "Too many pages watch what arrives. This one shows it when it is loaded again.";
         let busy = page::refuse(StatusCode::SERVICE_UNAVAILABLE, "Too many watch", sentence);
