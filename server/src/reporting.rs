@@ -54,6 +54,16 @@ pub async fn answer(app: &App, site_id: &str, question: &Question) -> Result<Ans
     Ok(Answer { report, before })
 }
 
+/// The totals of a question alone; its visitors only if they are asked for, which takes longer.
+///
+/// # Errors
+/// As [`answer`].
+pub async fn totals(app: &App, site_id: &str, question: &Question, visitors: bool) -> Result<Report, StoreError> {
+    catch_up(app).await?;
+    let everything = Question { by: Vec::new(), ..question.clone() };
+    told(app, site_id, &everything, visitors).await
+}
+
 /// The rows behind a figure of a question's totals.
 ///
 /// # Errors
@@ -71,15 +81,19 @@ pub async fn behind(
     app.store.rows_behind(site_id, asked, of, before, limit).await
 }
 
-/// The costs behind a figure of a question's totals: those that it counts any day of.
+/// The costs behind a figure of a question's totals: those that it counts any day of, and how much of each, in 10^-6 of its currency.
 ///
 /// # Errors
 /// The store is not available.
-pub async fn costs_behind(app: &App, site_id: &str, question: &Question) -> Result<Vec<Cost>, StoreError> {
+pub async fn costs_behind(app: &App, site_id: &str, question: &Question) -> Result<Vec<(Cost, i128)>, StoreError> {
     let found = app.store.costs(site_id, question.from, question.to).await?;
     let everything = Question { by: Vec::new(), ..question.clone() };
-    let counts = |cost: &Cost| !costs::spent(&everything, std::slice::from_ref(cost), &RateTable::default()).is_empty();
-    Ok(found.into_iter().filter(counts).collect())
+    let counted = |cost: Cost| {
+        let parts = costs::spent(&everything, std::slice::from_ref(&cost), &RateTable::default());
+        let amount = parts.iter().flat_map(|part| part.amounts.values()).map(|money| money.cost).sum();
+        (!parts.is_empty()).then_some((cost, amount))
+    };
+    Ok(found.into_iter().filter_map(counted).collect())
 }
 
 async fn catch_up(app: &App) -> Result<(), StoreError> {
@@ -90,7 +104,12 @@ async fn catch_up(app: &App) -> Result<(), StoreError> {
 }
 
 async fn made(app: &App, site_id: &str, question: &Question) -> Result<Report, StoreError> {
-    let (asked, rates) = asked(app, site_id, question).await?;
+    told(app, site_id, question, true).await
+}
+
+async fn told(app: &App, site_id: &str, question: &Question, visitors: bool) -> Result<Report, StoreError> {
+    let (mut asked, rates) = asked(app, site_id, question).await?;
+    asked.visitors &= visitors;
     let found = app.store.groups(site_id, asked).await?;
     let costs = app.store.costs(site_id, question.from, question.to).await?;
     let spent = costs::spent(question, &costs, &rates);

@@ -10,7 +10,7 @@ mod question;
 pub mod words;
 
 pub use question::{Circumstances, Column, Compare, MAX_BY, MAX_LIMIT, Period, Question};
-pub use words::{Kind, Metric};
+pub use words::{Kind, MadeOf, Metric};
 
 use crate::credit::WHOLE;
 use crate::store::facts::{Counts, Dimension, Group, Groups, Money, Visitors};

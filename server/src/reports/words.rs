@@ -1,6 +1,6 @@
 //! The words for dimensions and metrics, as they stand in queries, in the API and in the heads of tables.
 
-use crate::store::facts::Dimension;
+use crate::store::facts::{Behind, Dimension};
 
 /// Dimensions with a word of their own, in the order in which they are offered, and what people call them.
 static DIMENSIONS: [(&str, Dimension, &str); 20] = [
@@ -122,6 +122,19 @@ macro_rules! metrics {
     };
 }
 
+/// What a metric is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MadeOf {
+    /// Of these rows and no others: it counts all of them, or adds up what they say.
+    Rows(Behind),
+    /// Of the costs that were entered, and of the visits that say what they cost.
+    Costs,
+    /// Of two others, the one less the other.
+    Difference(Metric, Metric),
+    /// Of two others, the one divided by the other.
+    Quotient(Metric, Metric),
+}
+
 /// How a metric is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -182,6 +195,30 @@ impl Metric {
     /// Reads the word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|metric| metric.as_str() == word)
+    }
+
+    /// What it is made of.
+    pub fn made_of(self) -> MadeOf {
+        use MadeOf::{Costs, Difference, Quotient, Rows};
+        match self {
+            Self::Visits | Self::Visitors => Rows(Behind::Visits),
+            Self::Bots => Rows(Behind::Bots),
+            Self::Clicks => Rows(Behind::Clicks),
+            Self::Ctr => Quotient(Self::Clicks, Self::Visits),
+            Self::Conversions | Self::Revenue => Rows(Behind::Conversions),
+            Self::Leads => Rows(Behind::Leads),
+            Self::Sales => Rows(Behind::Sales),
+            Self::Refunds => Rows(Behind::Refunds),
+            Self::Chargebacks => Rows(Behind::Chargebacks),
+            Self::WithoutValue => Rows(Behind::Unvalued),
+            Self::Refunded => Rows(Behind::Returns),
+            Self::Net | Self::Commission => Rows(Behind::Money),
+            Self::Epc => Quotient(Self::Net, Self::Clicks),
+            Self::ConversionRate => Quotient(Self::Conversions, Self::Clicks),
+            Self::Cost => Costs,
+            Self::Profit => Difference(Self::Net, Self::Cost),
+            Self::Roi => Quotient(Self::Profit, Self::Cost),
+        }
     }
 
     /// Whether it takes visits to tell it.

@@ -243,6 +243,10 @@ pub struct Groups {
 pub enum Behind {
     /// Visits.
     Visits,
+    /// Of them those of bots.
+    Bots,
+    /// Of them those that say what they cost.
+    Paid,
     /// Clicks.
     Clicks,
     /// Conversions that take nothing back.
@@ -259,6 +263,8 @@ pub enum Behind {
     Chargebacks,
     /// Conversions, refunds and chargebacks: whatever moves money or may.
     Money,
+    /// Of them those whose value is not known.
+    Unvalued,
 }
 
 /// A row behind a figure.
@@ -268,8 +274,11 @@ pub struct RowBehind {
     pub id: String,
     /// How much of it counts, in millionths: all of it, or by some models its share.
     pub count: i64,
-    /// How much of its value counts, in 10^-6 of its own currency; negative where money went back, 0 where it is not known.
+    /// How much of its value counts, in 10^-6 of its own currency; negative where money went back, 0 where it is not known. Of a visit
+    /// behind [`Behind::Paid`], what it cost.
     pub value: i64,
+    /// How much of its commission counts, likewise.
+    pub commission: i64,
 }
 
 /// A part of the rows behind a figure.
@@ -279,6 +288,8 @@ pub struct RowsBehind {
     pub rows: Vec<RowBehind>,
     /// How many there are in all.
     pub total: u64,
+    /// How much counts of all of them, in millionths: the figure itself, where it is a number of things.
+    pub count: i64,
 }
 
 /// What taking in did.

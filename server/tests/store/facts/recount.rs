@@ -93,13 +93,13 @@ impl Lists {
         found
     }
 
-    /// What should be behind a figure: by id, how much of it counts and of its value.
-    pub(crate) fn behind(&self, asked: &Asked, of: Behind) -> BTreeMap<String, (i64, i64)> {
-        let mut found: BTreeMap<String, (i64, i64)> = BTreeMap::new();
-        for row in self.asked_for(asked).into_iter().filter(|row| is_behind(row.class, of)) {
+    /// What should be behind a figure: by id, how much of it counts, of its value and of its commission.
+    pub(crate) fn behind(&self, asked: &Asked, of: Behind) -> BTreeMap<String, [i64; 3]> {
+        let mut found: BTreeMap<String, [i64; 3]> = BTreeMap::new();
+        for row in self.asked_for(asked).into_iter().filter(|row| is_behind(row, of)) {
+            let value = if of == Behind::Paid { cost(&row) } else { row.value.unwrap_or(0) };
             let sum = found.entry(row.id.to_owned()).or_default();
-            sum.0 += row.count;
-            sum.1 += row.value.unwrap_or(0);
+            sum.iter_mut().zip([row.count, value, row.commission]).for_each(|(sum, more)| *sum += more);
         }
         found
     }
@@ -227,9 +227,17 @@ fn has(class: Class, dimension: &Dimension) -> bool {
     }
 }
 
-fn is_behind(class: Class, of: Behind) -> bool {
+/// What a visit cost.
+fn cost(row: &Row<'_>) -> i64 {
+    row.visit.and_then(|visit| visit.cost.as_ref()).map_or(0, |(cost, _)| *cost)
+}
+
+fn is_behind(row: &Row<'_>, of: Behind) -> bool {
+    let class = row.class;
     match of {
         Behind::Visits => class == Class::Visit,
+        Behind::Bots => class == Class::Visit && row.visit.is_some_and(|visit| visit.bot),
+        Behind::Paid => class == Class::Visit && cost(row) != 0,
         Behind::Clicks => class == Class::Click,
         Behind::Conversions => matches!(class, Class::Sale | Class::Lead | Class::Other),
         Behind::Leads => class == Class::Lead,
@@ -238,6 +246,7 @@ fn is_behind(class: Class, of: Behind) -> bool {
         Behind::Refunds => class == Class::Refund,
         Behind::Chargebacks => class == Class::Chargeback,
         Behind::Money => !matches!(class, Class::Visit | Class::Click),
+        Behind::Unvalued => !matches!(class, Class::Visit | Class::Click) && row.value.is_none(),
     }
 }
 

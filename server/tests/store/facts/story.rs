@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tagwerk_protocol::conversion::Conversion;
 use tagwerk_protocol::money::Currency;
-use tagwerk_server::credit::Model;
+use tagwerk_server::credit::{Model, WHOLE};
 use tagwerk_server::rates::{DayRate, Rate, RateTable};
 use tagwerk_server::store::facts::{Asked, Behind, Condition, Dimension, Group};
 use tagwerk_server::store::{ReceivedEvent, Rereading, Said, SharedStore};
@@ -254,23 +254,26 @@ async fn is_answered(store: &SharedStore, site_id: &str, asked: &Asked, lists: &
     assert_eq!(found.visitors, recounted.visitors, "{asked:?}");
 }
 
-/// Holds the rows behind every figure against a recount, read in parts.
+/// Holds the rows behind every figure against a recount and against the figures, read in parts.
 async fn is_backed(store: &SharedStore, site_id: &str, asked: &Asked, lists: &Lists) {
     use Behind::*;
-    for of in [Visits, Clicks, Conversions, Leads, Sales, Returns, Refunds, Chargebacks, Money] {
+    let every = [Visits, Bots, Paid, Clicks, Conversions, Leads, Sales, Returns, Refunds, Chargebacks, Money, Unvalued];
+    let everything = Asked { by: Vec::new(), ..asked.clone() };
+    let total = store.groups(site_id, everything).await.expect("an answer").groups.pop().unwrap_or_default();
+    for of in every {
         let (mut rows, mut before) = (Vec::new(), None);
-        loop {
+        let expected = lists.behind(asked, of);
+        let count = loop {
             let part = store.rows_behind(site_id, asked.clone(), of, before, 3).await.expect("rows");
-            let expected = lists.behind(asked, of);
             assert_eq!(part.total, expected.len() as u64, "{of:?} {asked:?}");
-            let Some(last) = part.rows.last() else { break };
+            let Some(last) = part.rows.last() else { break part.count };
             before = Some(last.id.clone());
             rows.extend(part.rows);
-        }
+        };
         assert!(rows.is_sorted_by(|one, other| one.id > other.id), "newest first");
         let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
         let shown: Vec<String> = match of {
-            Visits => {
+            Visits | Bots | Paid => {
                 let visits = store.visits_of_rows(site_id, &ids).await.expect("visits");
                 visits.into_iter().map(|visit| visit.visit_id).collect()
             }
@@ -281,14 +284,41 @@ async fn is_backed(store: &SharedStore, site_id: &str, asked: &Asked, lists: &Li
             _ => ids,
         };
         assert_eq!(shown.len(), rows.len());
-        let is_traffic = matches!(of, Visits | Clicks);
-        let sums = rows.into_iter().map(|row| (row.count, row.value));
-        let told: BTreeMap<String, (i64, i64)> = shown.into_iter().zip(sums).collect();
-        let mut expected = lists.behind(asked, of);
-        if is_traffic {
-            expected.values_mut().for_each(|sum| sum.1 = 0);
-        }
+        let sums: Vec<[i64; 3]> = rows.iter().map(|row| [row.count, row.value, row.commission]).collect();
+        let told: BTreeMap<String, [i64; 3]> = shown.into_iter().zip(sums.iter().copied()).collect();
         assert_eq!(told, expected, "{of:?} {asked:?}");
+
+        let [counted, valued, earned] =
+            sums.iter().fold([0i128; 3], |all, more| std::array::from_fn(|index| all[index] + i128::from(more[index])));
+        assert_eq!(i128::from(count), counted, "{of:?}: what all of them count for is said with each part");
+        let counts = total.counts;
+        let figure = match of {
+            Visits => counts.visits * WHOLE,
+            Bots => counts.bots * WHOLE,
+            Clicks => counts.clicks * WHOLE,
+            Conversions => counts.conversions,
+            Leads => counts.leads,
+            Sales => counts.sales,
+            Returns => counts.refunds + counts.chargebacks,
+            Refunds => counts.refunds,
+            Chargebacks => counts.chargebacks,
+            Money => counts.conversions + counts.refunds + counts.chargebacks,
+            Unvalued => counts.unvalued,
+            Paid => i64::try_from(counted).expect("few"),
+        };
+        assert_eq!(counted, i128::from(figure), "{of:?}: what is counted is what stands behind it {asked:?}");
+        let money = total.amounts.values().fold(tagwerk_server::store::facts::Money::default(), |mut all, more| {
+            all += *more;
+            all
+        });
+        match of {
+            Paid => assert_eq!(valued, money.cost, "{asked:?}"),
+            Conversions => assert_eq!(valued, money.revenue, "{asked:?}"),
+            Returns => assert_eq!(-valued, money.refunded, "{asked:?}"),
+            Money => assert_eq!((valued, earned), (money.net(), money.commission), "{asked:?}"),
+            Unvalued => assert_eq!(valued, 0, "{asked:?}"),
+            _ => {}
+        }
     }
 }
 

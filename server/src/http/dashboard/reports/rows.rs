@@ -1,7 +1,7 @@
-//! The rows behind a figure.
+//! The rows behind a figure: exactly those that it counts, or, of a figure that is worked out of two others, both of these.
 
-use super::Asked;
 use super::form::{Chip, Form};
+use super::{Asked, table};
 use crate::app::SharedApp;
 use crate::costs::Cost;
 use crate::credit::WHOLE;
@@ -12,10 +12,10 @@ use crate::http::dashboard::{page, with_their_ads};
 use crate::http::error::Error;
 use crate::http::session::SignedIn;
 use crate::reporting;
-use crate::reports::{Metric, Question};
+use crate::reports::{Circumstances, Kind, MadeOf, Metric, Question, Report};
 use crate::settings::SiteSettings;
-use crate::store::Listing;
-use crate::store::facts::Behind;
+use crate::store::facts::{Behind, RowBehind, RowsBehind};
+use crate::store::{Listing, StoreError};
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -26,77 +26,109 @@ use tagwerk_protocol::form;
 
 /// How many rows a page shows.
 const ROWS: usize = 100;
+/// The word for the visits that say what they cost.
+const PAID: &str = "paid";
 
-/// Which rows are asked for.
+/// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Of {
-    /// Rows of the facts.
-    Facts(Behind),
-    /// Costs.
-    Costs,
+    /// What is behind a metric.
+    Metric(Metric),
+    /// The visits that say what they cost, which are a part of what is behind [`Metric::Cost`].
+    Paid,
 }
 
 impl Of {
-    const ALL: [Self; 10] = [
-        Self::Facts(Behind::Visits),
-        Self::Facts(Behind::Clicks),
-        Self::Facts(Behind::Conversions),
-        Self::Facts(Behind::Leads),
-        Self::Facts(Behind::Sales),
-        Self::Facts(Behind::Refunds),
-        Self::Facts(Behind::Chargebacks),
-        Self::Facts(Behind::Returns),
-        Self::Facts(Behind::Money),
-        Self::Costs,
-    ];
+    fn parse(word: &str) -> Option<Self> {
+        if word == PAID { Some(Self::Paid) } else { Metric::parse(word).map(Self::Metric) }
+    }
 
-    /// The word, as in queries.
-    pub(super) fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
-            Of::Facts(Behind::Visits) => "visits",
-            Of::Facts(Behind::Clicks) => "clicks",
-            Of::Facts(Behind::Conversions) => "conversions",
-            Of::Facts(Behind::Leads) => "leads",
-            Of::Facts(Behind::Sales) => "sales",
-            Of::Facts(Behind::Refunds) => "refunds",
-            Of::Facts(Behind::Chargebacks) => "chargebacks",
-            Of::Facts(Behind::Returns) => "returns",
-            Of::Facts(Behind::Money) => "money",
-            Of::Costs => "costs",
+            Self::Metric(metric) => metric.as_str(),
+            Self::Paid => PAID,
         }
     }
 
-    /// What people call them.
-    fn label(self) -> &'static str {
-        match self {
-            Of::Facts(Behind::Money) => "conversions, refunds and chargebacks",
-            Of::Facts(Behind::Returns) => "refunds and chargebacks",
-            other => other.as_str(),
-        }
+    /// The query that asks for the rows behind a question's totals.
+    pub(super) fn query(self, question: &Question, now: &Circumstances) -> String {
+        format!("of={}&{}", self.as_str(), question.query(now))
     }
 
-    /// The rows that a metric is made of.
-    pub(super) fn behind(metric: Metric) -> Self {
-        Of::Facts(match metric {
-            Metric::Visits | Metric::Visitors | Metric::Bots => Behind::Visits,
-            Metric::Clicks | Metric::Ctr => Behind::Clicks,
-            Metric::Conversions | Metric::Revenue | Metric::ConversionRate => Behind::Conversions,
-            Metric::Leads => Behind::Leads,
-            Metric::Sales => Behind::Sales,
-            Metric::Refunds => Behind::Refunds,
-            Metric::Chargebacks => Behind::Chargebacks,
-            Metric::Refunded => Behind::Returns,
-            Metric::WithoutValue | Metric::Net | Metric::Commission | Metric::Epc => Behind::Money,
-            Metric::Cost => return Of::Costs,
-            Metric::Profit | Metric::Roi => Behind::Money,
-        })
+    /// What the rows are listed of: of a metric that is worked out of two others the first, and of that likewise.
+    fn listed(self) -> Listed {
+        let Self::Metric(mut metric) = self else { return Listed { behind: Some(Behind::Paid), metric: Metric::Cost } };
+        loop {
+            match metric.made_of() {
+                MadeOf::Rows(behind) => return Listed { behind: Some(behind), metric },
+                MadeOf::Costs => return Listed { behind: None, metric },
+                MadeOf::Difference(first, _) | MadeOf::Quotient(first, _) => metric = first,
+            }
+        }
     }
+}
+
+/// What the rows are listed of.
+struct Listed {
+    /// Rows of the facts; `None` stands for costs that were entered.
+    behind: Option<Behind>,
+    metric: Metric,
+}
+
+/// What people call these rows.
+fn name(behind: Behind) -> &'static str {
+    match behind {
+        Behind::Visits => "visits",
+        Behind::Bots => "visits of bots",
+        Behind::Paid => "visits that say what they cost",
+        Behind::Clicks => "clicks",
+        Behind::Conversions => "conversions",
+        Behind::Leads => "leads",
+        Behind::Sales => "sales",
+        Behind::Returns => "refunds and chargebacks",
+        Behind::Refunds => "refunds",
+        Behind::Chargebacks => "chargebacks",
+        Behind::Money => "conversions, refunds and chargebacks",
+        Behind::Unvalued => "conversions, refunds and chargebacks whose value is not known",
+    }
+}
+
+/// What rows have to do with a figure that is not how many they are.
+fn what_of(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Visitors => ": whoever came several times counts once",
+        Metric::Revenue => ": their values, added up",
+        Metric::Refunded => ": what they took back, added up",
+        Metric::Net => ": what they brought in, less what they took back",
+        Metric::Commission => ": their commissions, added up, less those that were taken back",
+        _ => "",
+    }
+}
+
+/// A figure that another is worked out of.
+struct Figure {
+    label: &'static str,
+    text: String,
+    query: String,
+}
+
+/// How a figure is worked out of two others.
+struct WorkedOut {
+    what: &'static str,
+    first: Figure,
+    /// `less` or `divided by`.
+    how: &'static str,
+    second: Figure,
+    /// Whose rows follow.
+    listed: &'static str,
 }
 
 /// A cost, as shown.
 struct CostEntry {
     days: String,
     dimensions: Vec<(String, String)>,
+    /// How much of it counts here.
+    counted: String,
     amount: String,
     currency: String,
     note: Option<String>,
@@ -109,6 +141,30 @@ enum List {
     Costs(Vec<CostEntry>),
 }
 
+/// A row of which not all counts.
+struct Share {
+    id: String,
+    text: String,
+}
+
+/// The rows, as far as they are shown.
+struct Found {
+    list: List,
+    /// How many there are, in words.
+    said: String,
+    is_empty: bool,
+    /// Of conversions that models share, how much of each counts.
+    shares: Vec<Share>,
+    /// What visits cost, of those that say so.
+    prices: Vec<Share>,
+    /// How many of these rows were deleted since.
+    gone: usize,
+    /// The id after which older ones follow.
+    last: Option<String>,
+    /// How much they count for, where that is the figure.
+    count: Option<i128>,
+}
+
 #[derive(Template)]
 #[template(path = "report_rows.html")]
 struct Rows {
@@ -117,10 +173,11 @@ struct Rows {
     title: String,
     days: String,
     chips: Vec<Chip>,
-    total: String,
-    list: List,
-    /// Of conversions that models share, how much of each counts, by its id.
-    shares: Vec<(String, String)>,
+    worked_out: Option<WorkedOut>,
+    found: Found,
+    /// Of costs, the query of the visits that say what they cost, and how many these are.
+    paid: Option<(String, String)>,
+    rates_note: Option<String>,
     report_query: String,
     older: Option<String>,
     problem: Option<String>,
@@ -139,48 +196,82 @@ pub(super) async fn show(
     let (mut of, mut before, mut rest) = (None, None, String::new());
     for (name, value) in form::pairs(query.as_deref().unwrap_or_default()) {
         match name.as_str() {
-            "of" => of = Of::ALL.into_iter().find(|known| known.as_str() == value),
+            "of" => of = Of::parse(&value),
             "before" => before = Some(value),
             _ => form::push(&mut rest, &name, &value),
         }
     }
     let (asked, problem) = Asked::read(Some(&rest), &settings, app.now());
     let Some(of) = of else {
-        let known = Of::ALL.map(Of::as_str).join(", ");
-        let sentence = format!("`of` says which rows are asked for: {known}.");
+        let known: Vec<&str> = Metric::ALL.iter().map(|metric| metric.as_str()).chain([PAID]).collect();
+        let sentence = format!("`of` says which rows are asked for: {}.", known.join(", "));
         return Ok(page::refuse(StatusCode::UNPROCESSABLE_ENTITY, "Which rows?", &sentence));
     };
     let question = Question { by: Vec::new(), ..asked.question.clone() };
     let figures = Figures::of(&headers);
-    let (list, total, shares, last) = match of {
-        Of::Costs => {
-            let costs = reporting::costs_behind(&app, &site_id, &question).await?;
-            let total = costs.len();
-            (List::Costs(costs.iter().map(|cost| cost_entry(cost, &figures)).collect()), total as u64, Vec::new(), None)
-        }
-        Of::Facts(behind) => {
-            let found = reporting::behind(&app, &site_id, &question, behind, before, ROWS).await?;
-            let ids: Vec<String> = found.rows.iter().map(|row| row.id.clone()).collect();
-            let last = ids.last().cloned().filter(|_| ids.len() == ROWS);
-            let shared = found.rows.iter().filter(|row| row.count.abs() != WHOLE);
-            let shares = shared.map(|row| (row.id.clone(), figures.percent(row.count.into()))).collect();
-            (list(&app, &site_id, behind, &ids).await?, found.total, shares, last)
-        }
+    let asks = Asks { app: &app, site_id: &site_id, question: &question, figures: &figures };
+    // Where the figure is how many rows there are, these tell it.
+    let report = async {
+        Ok::<_, StoreError>(match of {
+            Of::Metric(metric) if needs_totals(metric) => {
+                Some(reporting::totals(&app, &site_id, &question, metric == Metric::Visitors).await?)
+            }
+            _ => None,
+        })
     };
-    let older = last.map(|last| {
-        let mut older = format!("of={}&", of.as_str()) + &question.query(&asked.now);
-        form::push(&mut older, "before", &last);
+    let (found, report) = tokio::try_join!(asks.found(of, before), async { Ok(report.await?) })?;
+    let query_of = |of: Of| of.query(&question, &asked.now);
+    let older = found.last.as_ref().map(|last| {
+        let mut older = query_of(of);
+        form::push(&mut older, "before", last);
         older
     });
+    let paid = match of {
+        Of::Metric(Metric::Cost) => {
+            let visits = reporting::behind(&app, &site_id, &question, Behind::Paid, None, 1).await?;
+            (visits.total > 0).then(|| (query_of(Of::Paid), asks.counted(visits.total)))
+        }
+        _ => None,
+    };
+    let figure = |metric: Metric| figure(metric, report.as_ref(), &figures);
+    let title = match of {
+        Of::Metric(metric) => {
+            let counted = found.count.map(|count| match metric.kind() {
+                Kind::Shares => figures.shares(count),
+                _ => figures.count(count),
+            });
+            let counted = counted.filter(|_| report.is_none());
+            format!("{}: {}", metric.label(), counted.unwrap_or_else(|| figure(metric)))
+        }
+        Of::Paid => "What visits cost, as their addresses say".to_owned(),
+    };
+    let part =
+        |metric: Metric| Figure { label: metric.label(), text: figure(metric), query: query_of(Of::Metric(metric)) };
+    let listed = of.listed().metric.label();
+    let worked_out = match of {
+        Of::Metric(metric) => match metric.made_of() {
+            MadeOf::Difference(first, second) => Some((metric, first, "less", second)),
+            MadeOf::Quotient(first, second) => Some((metric, first, "divided by", second)),
+            MadeOf::Rows(_) | MadeOf::Costs => None,
+        },
+        Of::Paid => None,
+    };
     let page = Rows {
         assets: page::assets(),
         head,
-        title: format!("{} {}", figures.count(i128::from(total)), of.label()),
+        title,
         days: format!("{} to {}", question.from, question.to),
         chips: Form::of(&app, &site_id, &asked, &[]).await?.chips,
-        total: figures.count(i128::from(total)),
-        list,
-        shares,
+        worked_out: worked_out.map(|(metric, first, how, second)| WorkedOut {
+            what: metric.label(),
+            first: part(first),
+            how,
+            second: part(second),
+            listed,
+        }),
+        paid,
+        rates_note: report.as_ref().and_then(table::rates_note),
+        found,
         report_query: asked.query(),
         older,
         problem,
@@ -188,26 +279,140 @@ pub(super) async fn show(
     page::render(StatusCode::OK, &page)
 }
 
-async fn list(app: &SharedApp, site_id: &str, behind: Behind, ids: &[String]) -> Result<List, Error> {
-    let store = &app.store;
-    Ok(match behind {
-        Behind::Visits => {
-            let items = store.visits_of_rows(site_id, ids).await?;
-            List::Visits(Part::of(Listing { items, next: None }, incoming::visit))
-        }
-        Behind::Clicks => {
-            let items = store.clicks_of_rows(site_id, ids).await?;
-            let parameters = app.clicks.params();
-            List::Clicks(Part::of(Listing { items, next: None }, |row| incoming::click(row, &parameters)))
-        }
-        _ => {
-            let items = store.conversions_of_rows(site_id, ids).await?;
-            List::Conversions(with_their_ads(app, site_id, Listing { items, next: None }).await?)
-        }
-    })
+/// Whether a figure is not how many rows there are.
+fn needs_totals(metric: Metric) -> bool {
+    metric == Metric::Visitors || matches!(metric.kind(), Kind::Money | Kind::Ratio)
 }
 
-fn cost_entry(cost: &Cost, figures: &Figures) -> CostEntry {
+fn figure(metric: Metric, report: Option<&Report>, figures: &Figures) -> String {
+    let Some(report) = report else { return String::new() };
+    let text = figures.metric(&report.totals, metric);
+    match &report.currency {
+        Some(currency) if metric.kind() == Kind::Money => format!("{text} {currency}"),
+        _ => text,
+    }
+}
+
+/// Who asks what.
+struct Asks<'a> {
+    app: &'a SharedApp,
+    site_id: &'a str,
+    question: &'a Question,
+    figures: &'a Figures,
+}
+
+impl Asks<'_> {
+    fn counted(&self, count: u64) -> String {
+        self.figures.count(count)
+    }
+
+    async fn found(&self, of: Of, before: Option<String>) -> Result<Found, Error> {
+        let listed = of.listed();
+        let Some(behind) = listed.behind else { return self.costs().await };
+        let found = reporting::behind(self.app, self.site_id, self.question, behind, before, ROWS).await?;
+        let ids: Vec<String> = found.rows.iter().map(|row| row.id.clone()).collect();
+        let list = self.list(behind, &ids).await?;
+        let shown = match &list {
+            List::Visits(part) => part.items.len(),
+            List::Clicks(part) => part.items.len(),
+            List::Conversions(part) => part.items.len(),
+            List::Costs(costs) => costs.len(),
+        };
+        let prices = match behind {
+            Behind::Paid => self.prices(&found.rows).await?,
+            _ => Vec::new(),
+        };
+        Ok(Found {
+            said: format!("{} {}{}", self.counted(found.total), name(behind), what_of(listed.metric)),
+            is_empty: found.total == 0,
+            shares: self.shares(&found.rows, &list, listed.metric),
+            prices,
+            gone: ids.len().saturating_sub(shown),
+            last: ids.last().cloned().filter(|_| ids.len() == ROWS),
+            count: Some(counted(listed.metric, &found)),
+            list,
+        })
+    }
+
+    async fn costs(&self) -> Result<Found, Error> {
+        let costs = reporting::costs_behind(self.app, self.site_id, self.question).await?;
+        let entries: Vec<CostEntry> = costs.iter().map(|(cost, part)| cost_entry(cost, *part, self.figures)).collect();
+        Ok(Found {
+            said: format!("{} costs", self.counted(entries.len() as u64)),
+            is_empty: false,
+            list: List::Costs(entries),
+            shares: Vec::new(),
+            prices: Vec::new(),
+            gone: 0,
+            last: None,
+            count: None,
+        })
+    }
+
+    async fn list(&self, behind: Behind, ids: &[String]) -> Result<List, Error> {
+        let (app, store) = (self.app, &self.app.store);
+        Ok(match behind {
+            Behind::Visits | Behind::Bots | Behind::Paid => {
+                let items = store.visits_of_rows(self.site_id, ids).await?;
+                List::Visits(Part::of(Listing { items, next: None }, incoming::visit))
+            }
+            Behind::Clicks => {
+                let items = store.clicks_of_rows(self.site_id, ids).await?;
+                let parameters = app.clicks.params();
+                List::Clicks(Part::of(Listing { items, next: None }, |row| incoming::click(row, &parameters)))
+            }
+            _ => {
+                let items = store.conversions_of_rows(self.site_id, ids).await?;
+                List::Conversions(with_their_ads(app, self.site_id, Listing { items, next: None }).await?)
+            }
+        })
+    }
+
+    /// Of conversions that models share, how much of each counts: per cent, and in money.
+    fn shares(&self, rows: &[RowBehind], list: &List, metric: Metric) -> Vec<Share> {
+        let List::Conversions(part) = list else { return Vec::new() };
+        let currencies: BTreeMap<&str, &str> = part
+            .items
+            .iter()
+            .filter_map(|entry| {
+                let money = entry.value.as_ref().or(entry.commission.as_ref())?;
+                Some((entry.id.as_str(), money.currency.as_str()))
+            })
+            .collect();
+        let shared = rows.iter().filter(|row| row.count.abs() != WHOLE);
+        let share = |row: &RowBehind| {
+            let percent = self.figures.percent(row.count.into());
+            let money = if metric == Metric::Commission { row.commission } else { row.value };
+            let text = match currencies.get(row.id.as_str()) {
+                Some(currency) => format!("{percent}, {} {currency}", self.figures.exact(money)),
+                None => percent,
+            };
+            Share { id: row.id.clone(), text }
+        };
+        shared.map(share).collect()
+    }
+
+    /// What each of these visits cost.
+    async fn prices(&self, rows: &[RowBehind]) -> Result<Vec<Share>, Error> {
+        let mut prices = Vec::with_capacity(rows.len());
+        let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+        for visit in self.app.store.visits_of_rows(self.site_id, &ids).await? {
+            let price = visit.cost.map(|(cost, currency)| format!("{} {currency}", self.figures.exact(cost)));
+            prices.extend(price.map(|text| Share { id: visit.visit_id, text }));
+        }
+        Ok(prices)
+    }
+}
+
+/// What rows count for, in what the metric is written in: things, or millionths of them.
+fn counted(metric: Metric, found: &RowsBehind) -> i128 {
+    match metric.kind() {
+        Kind::Shares => found.count.into(),
+        _ => found.total.into(),
+    }
+}
+
+fn cost_entry(cost: &Cost, counted: i128, figures: &Figures) -> CostEntry {
     let dimensions: BTreeMap<&String, &String> = cost.dimensions.iter().collect();
     CostEntry {
         days: if cost.first_day == cost.last_day {
@@ -216,7 +421,8 @@ fn cost_entry(cost: &Cost, figures: &Figures) -> CostEntry {
             format!("{} to {}", cost.first_day, cost.last_day)
         },
         dimensions: dimensions.into_iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-        amount: figures.money(cost.amount.into()),
+        counted: figures.exact(i64::try_from(counted).unwrap_or(i64::MAX)),
+        amount: figures.exact(cost.amount),
         currency: cost.currency.clone(),
         note: cost.note.clone(),
     }
@@ -227,11 +433,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_metric_leads_to_rows_that_have_a_word() {
+    fn every_metric_leads_to_rows_and_is_known_by_its_word() {
         for metric in Metric::ALL {
-            assert!(Of::ALL.contains(&Of::behind(*metric)), "{metric:?}");
+            assert_eq!(Of::parse(metric.as_str()), Some(Of::Metric(*metric)));
+            let listed = Of::Metric(*metric).listed();
+            assert!(listed.behind.is_some() || listed.metric == Metric::Cost, "{metric:?}");
         }
-        let words: std::collections::BTreeSet<&str> = Of::ALL.iter().map(|of| of.as_str()).collect();
-        assert_eq!(words.len(), Of::ALL.len());
+        assert_eq!(Of::parse(Of::Paid.as_str()), Some(Of::Paid));
+        assert_eq!(Of::parse("everything"), None);
+    }
+
+    #[test]
+    fn what_is_worked_out_lists_the_rows_of_what_is_divided() {
+        assert_eq!(Of::Metric(Metric::Roi).listed().metric, Metric::Net);
+        assert_eq!(Of::Metric(Metric::Ctr).listed().behind, Some(Behind::Clicks));
+        assert_eq!(Of::Metric(Metric::ConversionRate).listed().behind, Some(Behind::Conversions));
     }
 }

@@ -124,7 +124,7 @@ fn figure(
     figures: &Figures,
 ) -> FigureCell {
     let has_rows = row.metric(metric).is_some_and(|value| value != 0);
-    let behind = has_rows.then(|| format!("of={}&{}", Of::behind(metric).as_str(), narrowed.query(&asked.now)));
+    let behind = has_rows.then(|| Of::Metric(metric).query(narrowed, &asked.now));
     let changed = beside.and_then(|beside| {
         let ratio = change(row, beside, metric)?;
         let class = match ratio.signum() * good_direction(metric) {
