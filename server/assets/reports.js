@@ -12,7 +12,11 @@ for (const form of document.querySelectorAll('[data-ask]')) {
     } else {
       formData.delete('period');
     }
-    for (const [name, value] of [...formData]) if (value === '') formData.delete(name);
+    for (const name of new Set(formData.keys())) {
+      const told = formData.getAll(name).filter((value) => value !== '');
+      formData.delete(name);
+      for (const value of told) formData.append(name, value);
+    }
     if (!formData.has('value')) formData.delete('filter');
     const choice = form.querySelector('.choose-columns');
     if ('usual' in choice.dataset && !choice.open) formData.delete('column');
