@@ -12,6 +12,7 @@ use axum::routing::{delete, get, post};
 mod addresses;
 mod costs;
 mod deliveries;
+pub(in crate::http) mod everything;
 mod export;
 mod fix;
 mod import;
@@ -68,6 +69,7 @@ pub fn routes() -> Router<SharedApp> {
         .route("/sites/{site_id}/conversions.csv", get(export::conversions))
         .route("/sites/{site_id}/order_events.csv", get(export::order_events))
         .route("/sites/{site_id}/deliveries.csv", get(export::deliveries))
+        .route("/sites/{site_id}/export", get(everything::show))
         .route("/sites/{site_id}/import", post(import::receive))
         .route("/sites/{site_id}/postbacks/{postback_id}/correct", post(fix::correct))
         .route("/sites/{site_id}/postbacks/{postback_id}/replay", post(fix::replay_one))

@@ -4,6 +4,7 @@ mod came_from;
 mod connect;
 mod costs;
 mod deliveries;
+mod export;
 mod figures;
 mod head;
 mod incoming;
@@ -68,6 +69,7 @@ pub fn routes() -> Router<SharedApp> {
         .merge(log::routes())
         .merge(connect::routes())
         .merge(site_settings::routes())
+        .merge(export::routes())
         .merge(people::routes())
         .merge(page::routes())
 }

@@ -1,7 +1,7 @@
 //! The one mapping from our errors to HTTP. Handlers return [`Error`]; which one where:
 //!
 //! - [`Error::NotFound`], [`Error::Invalid`], [`Error::Refused`]: the caller has to change something; the sentence says what.
-//! - [`Error::TooLarge`], [`Error::TooMany`]: bounds; the sentence names them.
+//! - [`Error::TooLarge`], [`Error::TooMany`], [`Error::Later`]: bounds; the sentence names them.
 //! - [`Error::Unauthorized`], [`Error::Forbidden`]: who may do what.
 //! - [`StoreError`] and [`Error::Broken`]: ours to mend. They are logged with their causes and answered without them.
 
@@ -46,6 +46,9 @@ pub enum Error {
     /// Too often.
     #[error("{0}")]
     TooMany(String),
+    /// Nothing is wrong with the request, but there is no room for it now.
+    #[error("{0}")]
+    Later(String),
     /// The route does not know this method.
     #[error("{0}")]
     Method(String),
@@ -80,7 +83,9 @@ impl Error {
             Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Error::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Error::Method(_) | Error::Only(..) => StatusCode::METHOD_NOT_ALLOWED,
-            Error::Store(StoreError::Busy | StoreError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Later(_) | Error::Store(StoreError::Busy | StoreError::Unavailable(_)) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Error::Store(StoreError::Corrupt(_)) | Error::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -89,7 +94,7 @@ impl Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
-        if status.is_server_error() {
+        if status.is_server_error() && !matches!(self, Error::Later(_)) {
             tracing::error!(error = chain(&self), "request failed");
         }
         let sentence = match &self {

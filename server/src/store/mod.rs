@@ -15,6 +15,7 @@ mod conversion_row;
 mod costs;
 pub mod facts;
 pub mod health;
+mod holdings;
 mod jobs;
 mod links;
 mod list;
@@ -32,6 +33,7 @@ pub use arrivals::{Arrival, Arrivals};
 pub use backups::{Backup, Backups};
 pub use conversion_row::ConversionRow;
 pub use costs::{Costs, SavedReport};
+pub use holdings::{Caller, Counts, Holdings};
 pub use jobs::{Job, JobKind, JobState, Jobs, Step};
 pub use links::{LinkRow, Links};
 pub use list::{BadCursor, Field, Filter, List, Listing, Order, Page, Place, Time};
@@ -73,6 +75,7 @@ pub trait Store:
     + Books
     + Costs
     + facts::Facts
+    + Holdings
     + Outbox
     + Jobs
     + Links
@@ -95,6 +98,7 @@ impl<
         + Books
         + Costs
         + facts::Facts
+        + Holdings
         + Outbox
         + Jobs
         + Links

@@ -13,6 +13,7 @@ mod csv;
 mod dashboard;
 mod demo;
 mod events;
+mod export;
 mod fix;
 mod ipn;
 mod ipn_events;

@@ -12,6 +12,7 @@ mod deliveries;
 mod events;
 mod facts;
 mod given;
+mod holdings;
 mod imports;
 mod jobs;
 mod keys;
@@ -46,6 +47,11 @@ macro_rules! conformance {
             a_click_is_kept_once_with_its_link,
             the_events_of_one_request_are_taken_all_or_none,
             a_write_that_fails_takes_no_other_with_it,
+        ]);
+        conformance!($open, holdings: [
+            what_is_held_is_read_whole_whatever_the_parts,
+            what_comes_between_two_parts_changes_neither,
+            rows_are_counted_so_far_and_for_each_site,
         ]);
         conformance!($open, attribution: [
             a_conversion_is_credited_to_its_click_and_tells_its_source,

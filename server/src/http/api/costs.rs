@@ -29,7 +29,7 @@ const MAX_LIMIT: usize = 1000;
 const SHOWN: usize = 500;
 
 /// A cost.
-fn cost_json(cost: &Cost) -> Value {
+pub(super) fn cost_json(cost: &Cost) -> Value {
     json!({
         "id": cost.id,
         "first_day": cost.first_day.to_string(),

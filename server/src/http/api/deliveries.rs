@@ -2,12 +2,12 @@
 
 use super::settings::existing;
 use super::shapes::{answer_json, delivery_json, request_json};
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::audit;
 use crate::http::error::Error;
 use crate::http::operator::{Changing, Operator};
 use crate::outbox::opened;
-use crate::store::Again;
+use crate::store::{Again, DeliveryRow};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -21,13 +21,18 @@ pub(super) async fn one(
 ) -> Result<Json<Value>, Error> {
     existing(&app, &site_id).await?;
     let (delivery, sealed) = app.store.delivery(&site_id, &delivery_id).await?.ok_or_else(no_delivery)?;
-    let exchange = sealed.and_then(|sealed| opened(&app, &delivery.id, &sealed));
+    Ok(Json(whole_json(&app, delivery, sealed)))
+}
+
+/// A delivery with its last request and answer, as far as they are kept and open.
+pub(super) fn whole_json(app: &App, delivery: DeliveryRow, sealed: Option<Vec<u8>>) -> Value {
+    let exchange = sealed.and_then(|sealed| opened(app, &delivery.id, &sealed));
     let mut json = delivery_json(delivery);
     if let Some(fields) = json.as_object_mut() {
         fields.insert("request".into(), exchange.as_ref().map(request_json).into());
         fields.insert("answer".into(), exchange.as_ref().map(answer_json).into());
     }
-    Ok(Json(json))
+    json
 }
 
 /// Sends a delivery again, whatever became of it, under the same event id; answers with it as it waits then.

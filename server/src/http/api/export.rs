@@ -108,7 +108,7 @@ fn asked(list: List, query: Option<&str>) -> Result<Page, Error> {
 }
 
 /// The parameters that any group passes through: each has a column of its own, unless one of ours is called so.
-fn custom_columns(app: &App) -> Vec<String> {
+pub(super) fn custom_columns(app: &App) -> Vec<String> {
     let taken = lists::conversion_columns(&[]);
     let mut names: Vec<String> = Vec::new();
     for name in app.groups.iter().filter_map(|group| group.postback.as_ref()).flat_map(|postback| &postback.custom) {

@@ -134,7 +134,8 @@ fn token_json(token: ApiToken) -> Value {
     })
 }
 
-fn deed_json(deed: Deed) -> Value {
+/// A deed of the trail.
+pub(super) fn deed_json(deed: Deed) -> Value {
     json!({
         "id": deed.id,
         "at": time(deed.at),

@@ -20,7 +20,8 @@ pub(super) const LONGEST_NAME: usize = 100;
 /// Most characters of what it asks.
 pub(super) const LONGEST_QUERY: usize = 2000;
 
-fn report_json(report: &SavedReport) -> Value {
+/// A saved report.
+pub(super) fn report_json(report: &SavedReport) -> Value {
     json!({
         "id": report.id,
         "name": report.name,

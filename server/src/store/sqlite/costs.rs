@@ -123,7 +123,7 @@ fn save(connection: &Connection, site_id: &str, report: &SavedReport) -> Result<
     Ok(SavedReport { id, ..report.clone() })
 }
 
-fn cost(row: &Row<'_>) -> Result<Cost, Failure> {
+pub(super) fn cost(row: &Row<'_>) -> Result<Cost, Failure> {
     Ok(Cost {
         id: row.get("id")?,
         first_day: day(row, "first_day")?,

@@ -19,6 +19,7 @@ mod facts;
 mod failure;
 mod forgetting;
 mod health;
+mod holdings;
 mod inbox;
 mod jobs;
 mod joins;

@@ -36,6 +36,11 @@ pub(super) fn all() -> Vec<Route> {
             refusals: vec![400, 422],
             ..post("/sites/{site_id}/tracking_id/rotate", "gives a site a new tracking id", anything())
         },
+        Route {
+            answers: vec![(200, as_text("application/zip"))],
+            refusals: vec![403, 503],
+            ..get("/sites/{site_id}/export", "everything that is held of a site, in one ZIP file", anything())
+        },
         import(),
         takes(
             post(
