@@ -1,6 +1,10 @@
 //! Who gets the credit: from what a conversion's sub-id leads to, to a verdict. Pure.
 
+use crate::erasing;
 use tagwerk_protocol::click_id::{ClickId, Reading, VisitId, read};
+
+/// Why nothing is known of who a conversion came from any more.
+pub const ERASED: &str = "the visitor was erased";
 
 /// What a sub-id says, before the store is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +13,8 @@ pub enum Lead {
     Click(ClickId),
     /// Not one of ours, but it begins like an id of this visit (cut off or changed on the way).
     Visit(VisitId),
+    /// The token in the place of that of an erased visitor.
+    Erased(String),
     /// Something else.
     Unknown,
     /// Nothing.
@@ -67,6 +73,9 @@ impl State {
 impl Lead {
     /// Reads what came in the sub-id parameter.
     pub fn of(sub_id: Option<&str>) -> Self {
+        if let Some(token) = sub_id.filter(|sub_id| erasing::is_token(sub_id).is_some()) {
+            return Lead::Erased(token.to_owned());
+        }
         match sub_id.map(read) {
             None | Some(Reading::Absent) => Lead::Absent,
             Some(Reading::Ours(click)) => Lead::Click(click),
@@ -80,7 +89,7 @@ impl Lead {
         match self {
             Lead::Click(click) => Some(click.visit()),
             Lead::Visit(visit) => Some(visit.clone()),
-            Lead::Unknown | Lead::Absent => None,
+            Lead::Erased(_) | Lead::Unknown | Lead::Absent => None,
         }
     }
 }
@@ -96,6 +105,7 @@ pub fn attribute(lead: &Lead, found: Found, is_test: bool) -> Attribution {
         Lead::Visit(_) if found.visit => {
             (true, Some("the click id is damaged; its first 16 characters are a visit of this site"))
         }
+        Lead::Erased(_) => (found.visit, Some(ERASED)),
         Lead::Visit(_) | Lead::Unknown => (false, Some("the click id is not one of ours")),
         Lead::Absent => (false, Some("no click id was sent")),
     };
@@ -106,6 +116,7 @@ pub fn attribute(lead: &Lead, found: Found, is_test: bool) -> Attribution {
     };
     let click_id = match lead {
         Lead::Click(click) => Some(click.to_string()),
+        Lead::Erased(token) if erasing::is_token(token) == Some(true) => Some(token.clone()),
         _ => None,
     };
     Attribution {
@@ -188,6 +199,19 @@ mod tests {
             assert_eq!((verdict.state, verdict.visit_id.clone()), (State::Unattributed, None), "{sub_id:?}");
             assert!(verdict.reason.is_some());
         }
+    }
+
+    #[test]
+    fn what_came_of_an_erased_visitor_keeps_its_credit_and_names_nobody() {
+        let token = erasing::token("site", OURS, true);
+        let credited = verdict(Some(&token), BOTH);
+        assert_eq!(
+            (credited.state, credited.visit_id, credited.reason.as_deref()),
+            (State::Attributed, None, Some(ERASED))
+        );
+        assert_eq!(credited.click_id.as_deref(), Some(token.as_str()), "what came of one click still belongs together");
+        let unknown = verdict(Some(&erasing::token("site", OURS, false)), NEITHER);
+        assert_eq!((unknown.state, unknown.click_id), (State::Unattributed, None));
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct Rules {
     /// The hash of the call as it was sent ([`call`]), where something in it was corrected by hand: it stays the same call, so that
     /// its repeats are known.
     pub call: Option<String>,
+    /// What identified it when it was sent, but for what its type says of repeats, where something that this is made of was erased.
+    pub base: Option<String>,
     /// Whether it is a test, where that was marked by hand; else the sender says.
     pub test_mark: Option<bool>,
 }
@@ -121,7 +123,7 @@ pub fn understand(
         content: &content,
         is_test: sent_as_test,
     };
-    let base = by_transaction.hash();
+    let base = rules.base.clone().unwrap_or_else(|| by_transaction.hash());
     let event_id = own(&fields.event_id)?.filter(|_| repeat == Repeat::IgnoreByEventId);
     // Events of one transaction that its sender tells apart are conversions of their own, each with its money.
     let by_event = event_id.map(|event_id| Identity { event_id: Some(event_id), ..by_transaction }.hash());

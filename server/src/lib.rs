@@ -9,6 +9,7 @@ pub mod attribution;
 pub mod audit;
 pub mod autoscan;
 pub mod check;
+pub mod cleansing;
 pub mod cli;
 pub mod config;
 pub mod costs;
@@ -17,7 +18,7 @@ pub mod csv;
 pub mod dedupe;
 pub mod disk;
 pub mod doctor;
-
+pub mod erasing;
 pub mod finding;
 pub mod fix;
 pub mod groups;

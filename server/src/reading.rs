@@ -1,6 +1,7 @@
 //! From a raw request, whatever channel it came by, to what it says. The same function reads at the first receipt and at every replay,
 //! so that both give the same books. Pure.
 
+use crate::erasing::Note;
 use crate::groups::Groups;
 use crate::intake::{self, Rules};
 use crate::settings::{GroupSettings, SiteSettings};
@@ -31,6 +32,9 @@ pub struct RawRequest {
     /// Why only the beginning is kept, where it was too long.
     #[serde(default)]
     pub cut: Option<String>,
+    /// What it was, where what told of a person was erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Note>,
 }
 
 /// Parameters that the operator set by hand, by name; an empty value takes the parameter away. Under [`TEST_MARK`] stands no parameter.
@@ -109,6 +113,9 @@ pub fn read(
     if matches!(channel, Channel::Collect | Channel::Ipn | Channel::Tracker) {
         check_sender(of_group, &raw.source_ip)?;
     }
+    if let Some(forbidden) = raw.erased.as_ref().and_then(|note| note.forbidden.as_ref()) {
+        return Err(Refusal::Forbidden(forbidden.clone()));
+    }
     if let Some(cut) = &raw.cut {
         return Err(Refusal::TooLarge(cut.clone()));
     }
@@ -122,7 +129,7 @@ pub fn read(
                 .ok_or_else(|| Refusal::NotUnderstood(format!("the group {} takes no postbacks", known.name)))?;
             let pairs = sent(channel, raw);
             let rules = rules(context.settings, of_group, channel);
-            let rules = rules_of_call(rules, form, &pairs, corrections);
+            let rules = rules_of_call(rules, form, &pairs, corrections, raw.erased.as_ref());
             let pairs = corrected(pairs, corrections);
             let conversion =
                 intake::understand(&pairs, &known.name, form, &rules, ids.postback).map_err(Refusal::NotUnderstood)?;
@@ -174,14 +181,39 @@ fn rules(settings: &SiteSettings, of_group: Option<&GroupSettings>, channel: Cha
         click_expiry_days: of_group.and_then(|group| group.click_expiry_days),
         past: matches!(channel, Channel::Import | Channel::Reconcile),
         call: None,
+        base: None,
         test_mark: None,
     }
 }
 
-/// The rules for a call in which something was corrected: it stays the call that it was when it was sent.
-fn rules_of_call(rules: Rules, form: &Postback, sent: &[(String, String)], corrections: &Corrections) -> Rules {
-    let call = (!corrections.is_empty()).then(|| intake::call(sent, form, rules.past));
-    Rules { call, test_mark: test_mark(corrections), ..rules }
+/// The rules for a call in which something was corrected or erased: it stays the call that it was when it was sent.
+fn rules_of_call(
+    rules: Rules,
+    form: &Postback,
+    sent: &[(String, String)],
+    corrections: &Corrections,
+    erased: Option<&Note>,
+) -> Rules {
+    let corrected = || (!corrections.is_empty()).then(|| intake::call(sent, form, rules.past));
+    let call = erased.and_then(|note| note.call.clone()).or_else(corrected);
+    Rules { call, base: erased.and_then(|note| note.base.clone()), test_mark: test_mark(corrections), ..rules }
+}
+
+/// The hash by which the repeats of a request are known, and how calls of its group read; `None` where the group takes nothing by this
+/// channel.
+pub fn call<'a>(groups: &'a Groups, channel: Channel, group: &str, raw: &RawRequest) -> Option<(String, &'a Postback)> {
+    let group = find(groups, channel, group).ok()?;
+    let mut pairs = sent(channel, raw);
+    let form = match channel {
+        Channel::Ipn => {
+            let ipn = group.ipn.as_ref()?;
+            pairs.retain(|(name, _)| !ipn.signed_by.iter().any(|signed| signed.eq_ignore_ascii_case(name)));
+            &ipn.form
+        }
+        _ => group.postback.as_ref()?,
+    };
+    let past = matches!(channel, Channel::Import | Channel::Reconcile);
+    Some((intake::call(&pairs, form, past), form))
 }
 
 /// Whether it was marked by hand as a test, or as none.
@@ -259,19 +291,31 @@ fn notification(
         return Err(Refusal::NotUnderstood(format!("the group {} sends no signed notifications", group.name)));
     };
     let sent = sent(Channel::Ipn, raw);
-    let Some(passphrase) = (context.passphrase)(&group.name) else {
-        return Err(Refusal::Forbidden(format!(
-            "this site has no passphrase for {}; enter it in its settings (groups.{}.ipn_passphrase), the same as there",
-            group.title, group.name
-        )));
-    };
-    signature::check(ipn.signature, &sent, &ipn.signed_by, &passphrase).map_err(|problem| {
-        Refusal::Forbidden(format!("{problem}; compare the passphrase there with groups.{}.ipn_passphrase", group.name))
-    })?;
+    // What was signed is no longer there where a person was erased; it was checked then.
+    if raw.erased.is_none() {
+        let Some(passphrase) = (context.passphrase)(&group.name) else {
+            return Err(Refusal::Forbidden(format!(
+                "this site has no passphrase for {}; enter it in its settings (groups.{}.ipn_passphrase), the same as there",
+                group.title, group.name
+            )));
+        };
+        signature::check(ipn.signature, &sent, &ipn.signed_by, &passphrase).map_err(|problem| {
+            Refusal::Forbidden(format!(
+                "{problem}; compare the passphrase there with groups.{}.ipn_passphrase",
+                group.name
+            ))
+        })?;
+    }
     // Keys may come in capitals; names are compared ignoring case everywhere.
     let mut pairs = sent;
     pairs.retain(|(name, _)| !ipn.signed_by.iter().any(|signed| signed.eq_ignore_ascii_case(name)));
-    let rules = rules_of_call(rules(context.settings, of_group, Channel::Ipn), &ipn.form, &pairs, corrections);
+    let rules = rules_of_call(
+        rules(context.settings, of_group, Channel::Ipn),
+        &ipn.form,
+        &pairs,
+        corrections,
+        raw.erased.as_ref(),
+    );
     let pairs = corrected(pairs, corrections);
     let event = pairs.iter().find(|(name, _)| Postback::plain_name(name) == Postback::plain_name(&ipn.event));
     let event = event.map(|(_, word)| word.as_str()).unwrap_or_default();

@@ -12,6 +12,7 @@ use axum::routing::{delete, get, post};
 mod addresses;
 mod costs;
 mod deliveries;
+mod erase;
 pub(in crate::http) mod everything;
 mod export;
 mod fix;
@@ -76,6 +77,7 @@ pub fn routes() -> Router<SharedApp> {
         .route("/sites/{site_id}/conversions/{conversion_id}/assign", post(fix::assign))
         .route("/sites/{site_id}/conversions/{conversion_id}/test", post(fix::mark))
         .route("/sites/{site_id}/offers/check", post(offers::check))
+        .route("/sites/{site_id}/visitors/{visitor_id}", delete(erase::erase))
         .route("/sites/{site_id}/replay", post(fix::replay))
         .route("/sites/{site_id}/jobs", get(lists::jobs))
         .route("/sites/{site_id}/jobs/{job_id}", get(jobs::job))

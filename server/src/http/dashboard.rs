@@ -4,6 +4,7 @@ mod came_from;
 mod connect;
 mod costs;
 mod deliveries;
+mod erase;
 mod export;
 mod figures;
 mod head;
@@ -67,6 +68,7 @@ pub fn routes() -> Router<SharedApp> {
         .merge(costs::routes())
         .merge(story::routes())
         .merge(log::routes())
+        .merge(erase::routes())
         .merge(connect::routes())
         .merge(site_settings::routes())
         .merge(export::routes())

@@ -19,6 +19,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use tagwerk_protocol::event::Event;
 
+/// What a browser is told whose visitor was erased.
+const ERASED: &str = "this visitor was erased, so nothing of it is kept; once the site's data is cleared in the browser, it is a new one";
+
 /// Counts requests with events by site and address.
 pub type EventLimiter = RateLimiter<(String, IpAddr), DashMapStateStore<(String, IpAddr)>, DefaultClock>;
 
@@ -99,10 +102,16 @@ async fn take(
             Err(error) => broken.push(format!("line {}: {error}", index + 1)),
         }
     }
-    let kept = events.len();
-    let cookie = cookie(app, settings, headers, &events);
+    let (mut kept, all) = (events.len(), events.len() + broken.len());
+    let mut cookie = cookie(app, settings, headers, &events);
     if kept > 0 {
-        app.store.receive_events(site_id, events).await?;
+        let erased = app.store.receive_events(site_id, events).await?;
+        kept -= erased;
+        if erased > 0 {
+            // The browser is not reminded of what was erased.
+            cookie = None;
+            broken.push(ERASED.to_owned());
+        }
         app.arrivals.ring();
         metrics::counter!("tagwerk_events_total").increment(kept as u64);
         if settings.sends_on() {
@@ -112,7 +121,7 @@ async fn take(
     match broken.as_slice() {
         [] if kept == 0 => Err(Error::Invalid("the body holds no event; send one a line, form-encoded".into())),
         [] => Ok(cookie),
-        [first, ..] => Err(Error::Refused(format!("{first}; {} of {} events were kept", kept, kept + broken.len()))),
+        [first, ..] => Err(Error::Refused(format!("{first}; {} of {} events were kept", kept, all))),
     }
 }
 

@@ -5,6 +5,7 @@
 use super::error::Error;
 use super::request::{self, BodyError, address, header_text, network};
 use crate::app::{App, SharedApp, row_id};
+use crate::cleansing;
 use crate::reading::{self, Context, Corrections, Ids, RawRequest, Refusal};
 use crate::settings::SiteSettings;
 use crate::store::{Channel, ReceivedPostback, Site};
@@ -63,6 +64,7 @@ pub async fn take(
         source_ip: source_ip.to_string(),
         content_type: header_text(&call.headers, header::CONTENT_TYPE).map(str::to_owned),
         cut,
+        erased: None,
     };
     Ok(keep(app, site, &settings, channel, group, &raw, source_ip).await?.answer)
 }
@@ -90,10 +92,17 @@ pub async fn keep(
 ) -> Result<Kept, Error> {
     // From here on nothing is waited for but the store: rows are in the order of their receipt.
     let (received_at, postback_id) = (app.now(), row_id());
-    let (postback, answer) = received(app, site, settings, channel, group, raw, postback_id.clone(), received_at)?;
+    let (mut postback, answer) = received(app, site, settings, channel, group, raw, postback_id.clone(), received_at)?;
     // Who may not send can fill no disk: past the bound it is told so, and nothing is kept.
     if matches!(answer, Err(Refusal::Forbidden(_))) {
         within_bounds(app, &site.site_id, source_ip)?;
+    }
+    // Whoever was erased does not come back with what a network still tells.
+    if let Some(visit) = cleansing::named_visit(app, channel, group, raw)
+        && app.store.is_erased(&site.site_id, &visit).await?
+    {
+        postback.raw =
+            cleansing::at_receipt(app, site, settings, channel, group, raw, visit, &postback_id, received_at)?;
     }
     let outcome = app.store.receive_postback(&site.site_id, postback).await?;
     app.arrivals.ring();

@@ -13,6 +13,7 @@ mod arrivals;
 mod backups;
 mod conversion_row;
 mod costs;
+mod erasing;
 pub mod facts;
 pub mod health;
 mod holdings;
@@ -33,6 +34,7 @@ pub use arrivals::{Arrival, Arrivals};
 pub use backups::{Backup, Backups};
 pub use conversion_row::ConversionRow;
 pub use costs::{Costs, SavedReport};
+pub use erasing::{Cleansed, Cleansing, Erased, Erasing, Erasure, Footprint};
 pub use holdings::{Caller, Counts, Holdings};
 pub use jobs::{Job, JobKind, JobState, Jobs, Step};
 pub use links::{LinkRow, Links};
@@ -74,6 +76,7 @@ pub trait Store:
     + Inbox
     + Books
     + Costs
+    + Erasing
     + facts::Facts
     + Holdings
     + Outbox
@@ -97,6 +100,7 @@ impl<
         + Inbox
         + Books
         + Costs
+        + Erasing
         + facts::Facts
         + Holdings
         + Outbox
@@ -393,8 +397,9 @@ pub struct PostbackOutcome {
 #[async_trait]
 pub trait Inbox {
     /// Takes the events of one request, all or none. Event ids that are known change nothing. A visit is written with the first event
-    /// that is heard of it and claims the conversions that waited for it.
-    async fn receive_events(&self, site_id: &str, events: Vec<ReceivedEvent>) -> Result<(), StoreError>;
+    /// that is heard of it and claims the conversions that waited for it. Nothing is kept of what tells of a visit or visitor that was
+    /// erased; how many events that were.
+    async fn receive_events(&self, site_id: &str, events: Vec<ReceivedEvent>) -> Result<usize, StoreError>;
     /// Takes a postback: keeps it, makes or finds its conversion, attributes it, lets one conversion of each
     /// transaction carry its money, and joins refunds to sales.
     async fn receive_postback(&self, site_id: &str, postback: ReceivedPostback) -> Result<PostbackOutcome, StoreError>;

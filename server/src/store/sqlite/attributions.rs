@@ -2,6 +2,7 @@
 
 use super::conversions;
 use super::deliveries::{self, Told};
+use super::erased;
 use super::failure::Failure;
 use super::rows::{from_json, transaction_type};
 use crate::attribution::{Attribution, Found, Lead, State, attribute, expired, happened_at};
@@ -68,6 +69,9 @@ pub(super) fn judge(connection: &Connection, site_id: &str, case: &Case<'_>) -> 
                 .query_row([site_id, click_id.as_str(), visit_id.as_str()], |row| row.get(0))
                 .optional()?;
         }
+    }
+    if let Lead::Erased(token) = &lead {
+        (visited_at, clicked_at) = erased::times(connection, site_id, token)?;
     }
     let found = Found { click: clicked_at.is_some(), visit: visited_at.is_some() };
     let clicked_at = clicked_at.or(visited_at);

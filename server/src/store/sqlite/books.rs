@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 /// whether a payment is a rebill is looked up only where its kind recurs and the sender does not say. A `+` keeps a column from being what
 /// an index is entered by: few rows share an order, a click or a transaction, many lie before a time.
 pub(super) const CONVERSIONS: &str = "
-    SELECT row.*, visits.source, visits.click_ids,
+    SELECT row.*, coalesce(visits.source, erased.source) AS source, visits.click_ids,
            carrier.kind AS booked_under, coalesce(row.sale_id, carrier.sale_id) AS shown_sale_id,
            row.repeat_mode = 'keep_repeated' AND row.series IS NOT NULL AND EXISTS (
                SELECT 1 FROM conversions AS earlier
@@ -37,6 +37,8 @@ pub(super) const CONVERSIONS: &str = "
                 ELSE 0 END AS shown_rebill
     FROM conversions AS row
     LEFT JOIN visits ON visits.site_id = row.site_id AND visits.visit_id = row.visit_id
+    LEFT JOIN erased_credits AS erased ON erased.site_id = row.site_id AND erased.token = row.sub_id
+        AND row.visit_id IS NULL AND row.state = 'attributed'
     LEFT JOIN conversions AS carrier ON carrier.site_id = row.site_id AND carrier.id = CASE WHEN row.carries = 0 THEN (
         SELECT id FROM (SELECT other.id, min(+other.identity) FROM conversions AS other
         WHERE other.site_id = row.site_id AND other.tracking_group = row.tracking_group

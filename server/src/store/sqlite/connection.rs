@@ -32,6 +32,7 @@ fn migrations() -> Migrations<'static> {
         M::up(include_str!("migrations/0013_costs.sql")),
         M::up(include_str!("migrations/0014_story.sql")),
         M::up(include_str!("migrations/0015_backups.sql")),
+        M::up(include_str!("migrations/0016_erasing.sql")),
     ])
 }
 
@@ -72,6 +73,8 @@ fn prepare(connection: &Connection, options: &Options) -> Result<(), rusqlite::E
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What is deleted is overwritten, so that who was erased stands nowhere in the file.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "cache_size", -16_000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;

@@ -2,6 +2,7 @@
 
 use super::attributions::{Case, Verdict, judge};
 use super::conversions;
+use super::erased::ERASED;
 use super::failure::Failure;
 use super::rows::from_json;
 use crate::attribution::Attribution;
@@ -97,7 +98,8 @@ pub(super) struct Told<'a> {
 
 /// Makes the deliveries of a conversion that are not there yet. What was brought in afterwards is history, which no platform is told.
 pub(super) fn of_conversion(connection: &Connection, site_id: &str, told: &Told<'_>) -> Result<(), Failure> {
-    if told.said.past {
+    // Of somebody who was erased nobody is told anything any more.
+    if told.said.past || told.attribution.reason.as_deref() == Some(ERASED) {
         return Ok(());
     }
     let outlets = outlets(connection, site_id)?;

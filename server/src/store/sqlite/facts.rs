@@ -10,6 +10,7 @@ mod block;
 mod clock;
 mod columns;
 mod entry;
+mod erasing;
 mod exchange;
 mod fact;
 mod groups;
@@ -30,6 +31,7 @@ use crate::store::StoreError;
 use crate::store::facts::{Asked, Behind, Dimension, Facts, Folded, Groups, RowsBehind};
 use async_trait::async_trait;
 use behind::Part;
+pub(super) use erasing::{Gone, erase};
 use rusqlite::Connection;
 
 #[async_trait]

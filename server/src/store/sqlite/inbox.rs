@@ -4,7 +4,7 @@ use super::attributions::{click_reported, visit_reported};
 use super::deliveries::{self, Happened};
 use super::failure::Failure;
 use super::rows::{self, from_json, json};
-use super::{Sqlite, conversions, forgetting, rereading};
+use super::{Sqlite, conversions, erased, forgetting, rereading};
 use crate::store::{
     Inbox, Millis, PostbackOutcome, PostbackRow, PostbackState, ReceivedEvent, ReceivedPostback, Rereading, Said,
     StoreError, add_cookies,
@@ -17,7 +17,7 @@ use tagwerk_protocol::event::Click;
 
 #[async_trait]
 impl Inbox for Sqlite {
-    async fn receive_events(&self, site_id: &str, events: Vec<ReceivedEvent>) -> Result<(), StoreError> {
+    async fn receive_events(&self, site_id: &str, events: Vec<ReceivedEvent>) -> Result<usize, StoreError> {
         let site_id = site_id.to_owned();
         self.writer.write(move |connection| take_events(connection, &site_id, &events)).await
     }
@@ -64,10 +64,16 @@ impl Inbox for Sqlite {
     }
 }
 
-fn take_events(connection: &Connection, site_id: &str, events: &[ReceivedEvent]) -> Result<(), Failure> {
+/// Takes events; of how many nothing is kept, since they tell of somebody who was erased.
+fn take_events(connection: &Connection, site_id: &str, events: &[ReceivedEvent]) -> Result<usize, Failure> {
     let mut visits: BTreeSet<&str> = BTreeSet::new();
     let mut clicks: BTreeSet<&str> = BTreeSet::new();
+    let mut refused = 0;
     for received in events {
+        if is_of_erased(connection, site_id, received)? {
+            refused += 1;
+            continue;
+        }
         if !keep_event(connection, site_id, received)? {
             continue;
         }
@@ -96,7 +102,19 @@ fn take_events(connection: &Connection, site_id: &str, events: &[ReceivedEvent])
     for click_id in clicks {
         click_reported(connection, site_id, click_id)?;
     }
-    Ok(())
+    Ok(refused)
+}
+
+/// Whether an event tells of a visit or a visitor that was erased.
+fn is_of_erased(connection: &Connection, site_id: &str, received: &ReceivedEvent) -> Result<bool, Failure> {
+    let event = &received.event;
+    if erased::is_erased(connection, site_id, erased::VISIT, event.visit_id.as_str())? {
+        return Ok(true);
+    }
+    match &event.visitor_id {
+        Some(visitor_id) => erased::is_erased(connection, site_id, erased::VISITOR, visitor_id),
+        None => Ok(false),
+    }
 }
 
 /// Whether the event is new.
@@ -222,7 +240,8 @@ pub(super) fn take_postback(
 ) -> Result<PostbackOutcome, Failure> {
     let (outcome, content, reading) = match &postback.said {
         Ok(Said::Conversion { conversion_id, conversion }) => {
-            let booking = conversions::book(connection, site_id, postback.received_at, conversion_id, conversion)?;
+            let conversion = erased::without_erased(connection, site_id, conversion)?;
+            let booking = conversions::book(connection, site_id, postback.received_at, conversion_id, &conversion)?;
             (booking.outcome, Some(booking.content), booking.reading)
         }
         said => (without_conversion(connection, site_id, &postback.id, postback.received_at, said)?, None, None),
@@ -272,6 +291,7 @@ pub(super) fn without_conversion(
 ) -> Result<PostbackOutcome, Failure> {
     let (state, reason) = match said {
         Ok(Said::OrderEvent(event)) => {
+            let event = erased::order_event_without_erased(connection, site_id, event)?;
             connection
                 .prepare_cached(
                     "INSERT INTO order_events (site_id, id, received_at, tracking_group, order_id, event, transaction_id,

@@ -3,6 +3,7 @@
 use super::Sqlite;
 use super::deliveries::too_old;
 use super::due::with_all_that_is_known;
+use super::erased::ERASED;
 use super::failure::Failure;
 use super::outlets::{count, outlet, resume, stop};
 use crate::store::{
@@ -53,7 +54,8 @@ const AGAIN: &str = "
       AND NOT (deliveries.event_id NOT GLOB 'test*' AND EXISTS (
           SELECT 1 FROM conversions
           WHERE conversions.site_id = deliveries.site_id AND conversions.id = deliveries.conversion_id
-            AND conversions.is_test = 1))";
+            AND conversions.is_test = 1))
+      AND deliveries.reason IS NOT 'the visitor was erased'";
 
 #[async_trait]
 impl Outbox for Sqlite {
@@ -279,13 +281,14 @@ fn settle(connection: &Connection, site_id: &str, platform: &str, settling: &Set
 
 fn keep(connection: &Connection, site_id: &str, settled: &Settled, now: Millis) -> Result<bool, Failure> {
     let is_over = !matches!(settled.state, DeliveryState::Waiting | DeliveryState::Stopped);
-    // What the platform has is so, whatever became of the delivery meanwhile.
+    // What the platform has is so, whatever became of the delivery meanwhile; what was told of somebody who was erased meanwhile is not kept.
     let kept = connection
         .prepare_cached(
             "UPDATE deliveries
-             SET state = ?3, reason = ?4, attempts = attempts + ?5, not_before = ?6, receipt = ?7,
-                 last_status = coalesce(?8, last_status), last_answer = coalesce(?9, last_answer),
-                 exchange = coalesce(?10, exchange), finished_at = ?11
+             SET state = ?3, reason = ?4, attempts = attempts + ?5, not_before = ?6,
+                 receipt = iif(reason IS ?12, NULL, ?7), last_status = coalesce(?8, last_status),
+                 last_answer = iif(reason IS ?12, NULL, coalesce(?9, last_answer)),
+                 exchange = iif(reason IS ?12, NULL, coalesce(?10, exchange)), finished_at = ?11
              WHERE site_id = ?1 AND id = ?2
                AND (state IN ('waiting', 'stopped') OR (?3 = 'delivered' AND state <> 'delivered'))",
         )?
@@ -301,6 +304,7 @@ fn keep(connection: &Connection, site_id: &str, settled: &Settled, now: Millis) 
             settled.last_answer,
             settled.exchange,
             is_over.then_some(now),
+            ERASED,
         ])?;
     Ok(kept > 0)
 }

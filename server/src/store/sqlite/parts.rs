@@ -211,13 +211,18 @@ pub(super) fn first_id(at: Millis) -> String {
 /// The condition on a field; nothing where the list does not have it. What finds few rows by an index of its own is asked for their ids
 /// first: else SQLite, which does not know how many rows a site has, reads them all in the order that is wanted.
 fn condition(list: List, field: Field, value: &str) -> Option<&'static str> {
-    // Of visits, and of conversions the visit's.
-    let of_source = match field {
-        Field::UtmSource => Some("source ->> '$.utm_source' = ?"),
-        Field::UtmMedium => Some("source ->> '$.utm_medium' = ?"),
-        Field::UtmCampaign => Some("source ->> '$.utm_campaign' = ?"),
-        Field::UtmTerm => Some("source ->> '$.utm_term' = ?"),
-        Field::UtmContent => Some("source ->> '$.utm_content' = ?"),
+    // Of visits, and of conversions the visit's, or what is kept of it where the visitor was erased.
+    let of_source = match (list, field) {
+        (List::Visits, Field::UtmSource) => Some("row.source ->> '$.utm_source' = ?"),
+        (List::Visits, Field::UtmMedium) => Some("row.source ->> '$.utm_medium' = ?"),
+        (List::Visits, Field::UtmCampaign) => Some("row.source ->> '$.utm_campaign' = ?"),
+        (List::Visits, Field::UtmTerm) => Some("row.source ->> '$.utm_term' = ?"),
+        (List::Visits, Field::UtmContent) => Some("row.source ->> '$.utm_content' = ?"),
+        (_, Field::UtmSource) => Some("coalesce(visits.source, erased.source) ->> '$.utm_source' = ?"),
+        (_, Field::UtmMedium) => Some("coalesce(visits.source, erased.source) ->> '$.utm_medium' = ?"),
+        (_, Field::UtmCampaign) => Some("coalesce(visits.source, erased.source) ->> '$.utm_campaign' = ?"),
+        (_, Field::UtmTerm) => Some("coalesce(visits.source, erased.source) ->> '$.utm_term' = ?"),
+        (_, Field::UtmContent) => Some("coalesce(visits.source, erased.source) ->> '$.utm_content' = ?"),
         _ => None,
     };
     match (list, field) {

@@ -3,6 +3,7 @@
 use super::attributions::{reason_of_maker, state_of_maker};
 use super::conversions::{Booked, booked, booked_as, content_key, keep_reading, remove, rewrite, settle, write};
 use super::deliveries::conversion_gone;
+use super::erased::without_erased;
 use super::failure::Failure;
 use super::inbox::without_conversion;
 use super::joins::Ties;
@@ -53,6 +54,7 @@ pub(super) fn reread(
     hand_over(connection, site_id, id)?;
     let outcome = match &rereading.said {
         Ok(Said::Conversion { conversion_id, conversion }) => {
+            let conversion = without_erased(connection, site_id, conversion)?;
             let target = match booked(connection, site_id, &conversion.identity)? {
                 Some(booked) => {
                     if booked.versions == 1 {
@@ -68,7 +70,7 @@ pub(super) fn reread(
             let corrected = rereading.corrections.is_some() || known.is_some();
             // The same call, put right by hand in another postback, stays as it was put right.
             let yields = !corrected && is_corrected(connection, site_id, &target, &content, id)?;
-            let reading = if yields { None } else { Some(json(conversion)?) };
+            let reading = if yields { None } else { Some(json(conversion.as_ref())?) };
             connection
                 .prepare_cached(
                     "UPDATE postbacks SET conversion_id = ?, content = ?, reading = ? WHERE site_id = ? AND id = ?",

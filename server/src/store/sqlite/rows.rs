@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use crate::attribution::{Attribution, State};
+use crate::erasing;
 use crate::store::{ClickRow, ConversionRow, EventRow, LinkRow, OrderEvent, OrderEventRow, PostbackRow, Visit};
 use rusqlite::Row;
 use serde::{Serialize, de::DeserializeOwned};
@@ -139,7 +140,7 @@ pub(super) fn order_event(row: &Row<'_>) -> Result<OrderEventRow, Failure> {
             transaction_id: row.get("transaction_id")?,
             product_id: row.get("product_id")?,
             billing_status: row.get("billing_status")?,
-            sub_id: row.get("sub_id")?,
+            sub_id: row.get::<_, Option<String>>("sub_id")?.filter(|id| erasing::is_token(id).is_none()),
             is_test: row.get("is_test")?,
         },
     })
@@ -190,6 +191,9 @@ pub(super) fn said(row: &Row<'_>) -> Result<Conversion, Failure> {
 /// A conversion, with `source` and `click_ids` of its visit beside it, and what the one that carries its money says.
 pub(super) fn conversion(row: &Row<'_>) -> Result<ConversionRow, Failure> {
     let state: String = row.get("state")?;
+    // What stands in the place of an erased visitor's click id is told to nobody.
+    let named = |id: Option<String>| id.filter(|id| erasing::is_token(id).is_none());
+    let said = said(row)?;
     Ok(ConversionRow {
         id: row.get("id")?,
         at: row.get("at")?,
@@ -197,10 +201,10 @@ pub(super) fn conversion(row: &Row<'_>) -> Result<ConversionRow, Failure> {
         attribution: Attribution {
             state: State::parse(&state).ok_or_else(|| Failure::Unreadable(format!("{state:?} is no state")))?,
             reason: row.get("reason")?,
-            click_id: row.get("click_id")?,
+            click_id: named(row.get("click_id")?),
             visit_id: row.get("visit_id")?,
         },
-        said: said(row)?,
+        said: Conversion { sub_id: named(said.sub_id), ..said },
         sale_id: row.get("shown_sale_id")?,
         booked_under: row.get("booked_under")?,
         overdrawn: row.get("overdrawn")?,

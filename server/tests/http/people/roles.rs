@@ -55,6 +55,7 @@ const PAGES: &[(&str, Takes)] = &[
     ("/sites/{site_id}/reports/saved", Analyst),
     ("/sites/{site_id}/reports/saved/{report_id}/remove", Analyst),
     ("/sites/{site_id}/settings", Owner),
+    ("/sites/{site_id}/visitors/{visitor_id}/erase", Owner),
     ("/tokens", Owner),
     ("/tokens/{token_id}/revoke", Owner),
 ];
@@ -81,6 +82,7 @@ const API: &[(&str, Takes)] = &[
     ("/sites/{site_id}/saved_reports/{report_id}", Analyst),
     ("/sites/{site_id}/settings", Owner),
     ("/sites/{site_id}/tracking_id/rotate", Owner),
+    ("/sites/{site_id}/visitors/{visitor_id}", Owner),
     ("/tokens", Owner),
     ("/tokens/{token_id}", Owner),
 ];

@@ -67,6 +67,11 @@ pub(super) fn all() -> Vec<Route> {
             ),
             object(&[("is_test", json!({ "type": "boolean" }))], &["is_test"]),
         ),
+        Route {
+            method: "delete",
+            refusals: vec![403],
+            ..get("/sites/{site_id}/visitors/{visitor_id}", "erases a visitor, for good", erased())
+        },
         takes(
             post("/sites/{site_id}/offers/check", "says what is wrong with links to offers", judged_links()),
             object(
@@ -217,6 +222,17 @@ fn set() -> Value {
         "propertyNames": { "maxLength": 100, "pattern": "[^_-]" },
         "additionalProperties": { "type": ["string", "null"], "maxLength": 2000 },
     })
+}
+
+/// How much was erased.
+fn erased() -> Value {
+    let counts =
+        ["visits", "events", "clicks", "conversions", "postbacks", "deliveries_stopped", "deliveries_cleared"];
+    let mut fields: Vec<(&str, Value)> =
+        counts.iter().map(|name| (*name, json!({ "type": "integer", "minimum": 0 }))).collect();
+    fields.push(("log_emptied", json!({ "type": "boolean" })));
+    let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+    object(&fields, &names)
 }
 
 /// What was found in each link.

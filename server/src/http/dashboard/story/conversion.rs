@@ -13,6 +13,7 @@ use super::touches::{Touches, touches};
 use super::whose::{Known, span, whose};
 use super::worked_out::{Sources, Worked, worked_out};
 use crate::app::{App, SharedApp};
+use crate::attribution::ERASED;
 use crate::audit;
 use crate::dedupe;
 use crate::http::error::Error;
@@ -262,6 +263,8 @@ fn why_nothing_is_sent(row: &ConversionRow, no_platforms: bool) -> &'static str 
     }
 }
 
+    } else if row.attribution.reason.as_deref() == Some(ERASED) {
+        "The visitor was erased: nobody is told anything any more."
 /// The value in the currency of reports, with the rate that it was converted by.
 async fn converted(app: &App, settings: &SiteSettings, row: &ConversionRow) -> Result<Option<String>, Error> {
     let into = settings.reporting_currency.as_deref().and_then(Currency::parse);

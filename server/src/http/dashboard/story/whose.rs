@@ -1,8 +1,9 @@
 //! Who a conversion is credited to and why, in plain sentences. Pure.
 
 use super::super::came_from::Origin;
-use crate::attribution::{Lead, State};
+use crate::attribution::{ERASED, Lead, State};
 use crate::store::{ClickRow, ConversionRow, Millis, Visit};
+use std::collections::BTreeMap;
 use tagwerk_protocol::conversion::TransactionType;
 
 /// Longest text of somebody else's in a sentence, in characters.
@@ -33,6 +34,10 @@ pub(super) fn whose(row: &ConversionRow, known: &Known<'_>) -> Vec<String> {
         }
         State::Unattributed => {
             let reason = row.attribution.reason.as_deref().unwrap_or("nobody knows why");
+            if reason == ERASED {
+                let sentence = "The visitor whose click it came of was erased, and with the visitor what tells which campaign it was.";
+                return vec![format!("Nobody is credited: {reason}."), sentence.to_owned()];
+            }
             let lead = match Lead::of(row.said.sub_id.as_deref()) {
                 Lead::Absent => {
                     "The link that was clicked had no click id, or the network did not send it back. If you know the click, assign it below."
@@ -40,7 +45,7 @@ pub(super) fn whose(row: &ConversionRow, known: &Known<'_>) -> Vec<String> {
                 Lead::Unknown => {
                     "What came in its place is not an id that this tag gives out: the link was another tracker’s, or was changed on the way. If you know the click, assign it below."
                 }
-                Lead::Click(_) | Lead::Visit(_) => {
+                Lead::Click(_) | Lead::Visit(_) | Lead::Erased(_) => {
                     "Should the visit be reported yet, it is credited by itself. If you know the click, assign it below."
                 }
             };
@@ -48,7 +53,16 @@ pub(super) fn whose(row: &ConversionRow, known: &Known<'_>) -> Vec<String> {
         }
         State::Attributed => {}
     }
-    let mut told = vec![credited_to(known.visit), because(row, known)];
+    let mut told = if row.attribution.reason.as_deref() == Some(ERASED) {
+        let campaign = campaign(&row.source, &BTreeMap::new(), None);
+        vec![
+            format!("It is credited to {campaign}."),
+            "The visitor was erased: of the visit and its click nothing is kept but where the credit goes in reports."
+                .to_owned(),
+        ]
+    } else {
+        vec![credited_to(known.visit), because(row, known)]
+    };
     if known.takes_back {
         told.push(
             "It takes back a sale, so reports credit it as they credit that sale, by whichever model.".to_owned(),
@@ -67,11 +81,15 @@ fn credited_to(visit: Option<&Visit>) -> String {
 
 /// Where a visit came from, in few words.
 pub(super) fn source(visit: &Visit) -> String {
-    let origin = Origin::of(&visit.source, &visit.click_ids, None, visit.referrer.as_deref());
+    campaign(&visit.source, &visit.click_ids, visit.referrer.as_deref())
+}
+
+fn campaign(source: &BTreeMap<String, String>, click_ids: &BTreeMap<String, String>, referrer: Option<&str>) -> String {
+    let origin = Origin::of(source, click_ids, None, referrer);
     let campaign: Vec<String> =
         origin.campaign.iter().filter(|pair| is_short(&pair.name)).map(|pair| shortened(&pair.value)).collect();
     let ads: Vec<&str> = origin.click_ids.iter().map(|pair| pair.name.as_str()).collect();
-    match (campaign.is_empty(), ads.is_empty(), &visit.referrer) {
+    match (campaign.is_empty(), ads.is_empty(), referrer) {
         (false, _, _) => campaign.join(" / "),
         (true, false, _) => format!("an ad ({})", ads.join(", ")),
         (true, true, Some(referrer)) => format!("a link on {}", host(referrer)),

@@ -26,6 +26,11 @@ pub(super) fn touches_sql() -> String {
     )
 }
 
+/// Those of an erased visitor, as far as they are kept for the credit of one token. Their places are in the order of time, and stand for ids.
+const ERASED_TOUCHES: &str = "
+    SELECT printf('%06d', place) AS visit_id, began, source, click_ids, landing_page, referrer, country, device
+    FROM erased_touches WHERE site_id = ?1 AND token = ?2 AND began BETWEEN ?3 AND ?4 ORDER BY place DESC LIMIT ?5";
+
 /// What stands for one conversion.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -38,8 +43,16 @@ pub(super) struct Entry {
 /// A visit that is credited or may be.
 struct Visited {
     touch: Touch,
-    visitor_id: Option<String>,
+    visitor: Visitor,
     origin: Origin,
+}
+
+/// By what a visit's visitor is known, and so the other visits.
+enum Visitor {
+    Known(String),
+    /// By the token under which their part in a credit is kept.
+    Erased(String),
+    Nobody,
 }
 
 /// How much of a conversion: in millionths, and in 10^-6.
@@ -89,21 +102,26 @@ pub(super) fn due(
                 coalesce(own.product_id, sale.product_id) AS product_id,
                 iif(sale.id IS NULL, own.at, sale.at) AS counted_at,
                 iif(sale.id IS NULL, own.visit_id, sale.visit_id) AS visit_id,
+                erased.token AS token,
                 iif(sale.id IS NULL, coalesce(own.rebill, own.recurring), coalesce(sale.rebill, sale.recurring)) AS agreed,
-                clicks.page, clicks.href
+                coalesce(clicks.page, erased.page) AS page, coalesce(clicks.href, erased.href) AS href
          FROM conversions AS own
          LEFT JOIN conversions AS sale ON sale.site_id = own.site_id AND sale.id = own.sale_id
          LEFT JOIN clicks ON clicks.site_id = own.site_id AND clicks.click_id = iif(sale.id IS NULL, own.click_id, sale.click_id)
+         LEFT JOIN erased_credits AS erased ON erased.site_id = own.site_id
+            AND erased.token = iif(sale.id IS NULL, own.sub_id, sale.sub_id)
+            AND iif(sale.id IS NULL, own.state, sale.state) = 'attributed'
          WHERE own.site_id = ? AND own.id = ? AND own.carries = 1 AND own.is_test = 0",
     )?;
     let mut rows = statement.query([site_id, id])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let visit_id: Option<String> = row.get("visit_id")?;
-    let said = said(row, id, visit_id.is_some(), words)?;
+    let (visit_id, token): (Option<String>, Option<String>) = (row.get("visit_id")?, row.get("token")?);
+    let said = said(row, id, visit_id.is_some() || token.is_some(), words)?;
     let mut entry = Entry { counted_at: row.get("counted_at")?, ..Entry::default() };
-    let own = match &visit_id {
-        Some(visit_id) => visit(connection, site_id, visit_id, words)?,
-        None => None,
+    let own = match (&visit_id, token) {
+        (Some(visit_id), _) => visit(connection, site_id, visit_id, words)?,
+        (None, Some(token)) => erased(connection, site_id, token, words)?,
+        (None, None) => None,
     };
     match own {
         None => entry.facts.push(said.part(Model::Click, &Vec::new(), said.whole())),
@@ -113,7 +131,9 @@ pub(super) fn due(
                 // those that recur is the first, all of them are credited alike.
                 entry.counted_at = own.touch.at;
             }
-            entry.visitor_id.clone_from(&own.visitor_id);
+            if let Visitor::Known(visitor_id) = &own.visitor {
+                entry.visitor_id = Some(visitor_id.clone());
+            }
             entry.facts.push(said.part(Model::Click, &own.origin, said.whole()));
             share(connection, site_id, &mut entry, &said, own, words)?;
         }
@@ -186,11 +206,14 @@ fn share(
     own: Visited,
     words: &mut Words<'_>,
 ) -> Result<(), Failure> {
-    let Some(visitor_id) = &own.visitor_id else { return Ok(()) };
-    let mut statement = connection.prepare_cached(&touches_sql())?;
+    let (sql, of) = match &own.visitor {
+        Visitor::Known(visitor_id) => (touches_sql(), visitor_id),
+        Visitor::Erased(token) => (ERASED_TOUCHES.to_owned(), token),
+        Visitor::Nobody => return Ok(()),
+    };
+    let mut statement = connection.prepare_cached(&sql)?;
     let from = entry.counted_at.saturating_sub(credit::LOOK_BACK);
-    let mut rows =
-        statement.query(params![site_id, visitor_id, from, entry.counted_at, credit::MOST_TOUCHES as i64])?;
+    let mut rows = statement.query(params![site_id, of, from, entry.counted_at, credit::MOST_TOUCHES as i64])?;
     let (mut touches, mut origins) = (Vec::new(), BTreeMap::new());
     while let Some(row) = rows.next()? {
         let (touch, origin) = touched(row, words)?;
@@ -248,7 +271,24 @@ fn visit(
     let mut rows = statement.query([site_id, visit_id])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let (touch, origin) = touched(row, words)?;
-    Ok(Some(Visited { touch, visitor_id: row.get("visitor_id")?, origin }))
+    let visitor = row.get::<_, Option<String>>("visitor_id")?.map_or(Visitor::Nobody, Visitor::Known);
+    Ok(Some(Visited { touch, visitor, origin }))
+}
+
+/// What is kept of the credited visit of an erased visitor.
+fn erased(
+    connection: &Connection,
+    site_id: &str,
+    token: String,
+    words: &mut Words<'_>,
+) -> Result<Option<Visited>, Failure> {
+    let sql = "SELECT printf('%06d', own_place) AS visit_id, began, source, click_ids, landing_page, referrer, country, device
+               FROM erased_credits WHERE site_id = ? AND token = ?";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([site_id, &token])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let (touch, origin) = touched(row, words)?;
+    Ok(Some(Visited { touch, visitor: Visitor::Erased(token), origin }))
 }
 
 fn touched(row: &Row<'_>, words: &mut Words<'_>) -> Result<(Touch, Origin), Failure> {

@@ -130,6 +130,11 @@ impl Fact {
         Self { quarter: at.div_euclid(QUARTER), id: id_of(id), cells: Vec::new() }
     }
 
+    /// A fact of a row at no time, with nothing in it.
+    pub(super) fn of_id(id: Id) -> Self {
+        Self { quarter: 0, id, cells: Vec::new() }
+    }
+
     /// The same with a cell more. Each column is given once.
     pub(super) fn with(mut self, column: Column, value: i64) -> Self {
         self.put(column, value);

@@ -93,7 +93,7 @@ fn without_opposites(facts: Vec<Fact>) -> Result<Vec<Fact>, Failure> {
 }
 
 /// Seals facts, sorted by time.
-fn write_segment(connection: &Connection, site_id: &str, kind: Kind, facts: &[Fact]) -> Result<(), Failure> {
+pub(super) fn write_segment(connection: &Connection, site_id: &str, kind: Kind, facts: &[Fact]) -> Result<(), Failure> {
     let quarters: Vec<i64> = facts.iter().map(|fact| fact.quarter).collect();
     let ids = facts.iter().map(|fact| fact.id);
     let segment = connection
