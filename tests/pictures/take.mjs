@@ -21,11 +21,9 @@ export async function takeAll(folder, options) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const camera = await startCamera(folder, options);
-  try {
-    for (const chapter of [firstHour, livedIn, helper]) await chapter(camera);
-  } finally {
-    await camera.stop();
-  }
+  const ended = await Promise.allSettled([firstHour, livedIn, helper].map((chapter) => chapter(camera)));
+  await camera.stop();
+  for (const { reason } of ended) if (reason) throw reason;
   return camera.taken;
 }
 
