@@ -28,6 +28,7 @@ pub mod importing;
 pub mod intake;
 pub mod jobs;
 pub mod ledger;
+pub mod masking;
 pub mod offering;
 pub mod offers;
 pub mod outbox;

@@ -26,6 +26,7 @@ mod worklist;
 use crate::app::SharedApp;
 use crate::http::error::Error;
 use crate::http::session::SignedIn;
+use crate::masking::Masking;
 use crate::reading::RawRequest;
 use crate::store::{ClickRow, ConversionRow, Listing, Page, Place, PostbackRow, StoreError, Visit};
 use askama::Template;
@@ -67,8 +68,8 @@ pub fn routes() -> Router<SharedApp> {
         .merge(reports::routes())
         .merge(costs::routes())
         .merge(story::routes())
-        .merge(log::routes())
         .merge(erase::routes())
+        .merge(log::routes())
         .merge(connect::routes())
         .merge(site_settings::routes())
         .merge(export::routes())
@@ -119,7 +120,7 @@ struct OlderQuery {
 }
 
 async fn older(
-    _: SignedIn,
+    SignedIn(who): SignedIn,
     State(app): State<SharedApp>,
     Path((site_id, list)): Path<(String, String)>,
     Query(query): Query<OlderQuery>,
@@ -127,16 +128,20 @@ async fn older(
     let Some((_, head)) = find(&app, &site_id, Tab::Today).await? else { return Ok(no_site()) };
     let after = query.after.filter(|cursor| Place::parse(cursor).is_ok());
     let part = Page { after, ..Page::first(ENTRIES) };
-    let store = &app.store;
+    let (store, seen) = (&app.store, Masking::of(&app.groups, who.role));
     let list = match list.as_str() {
         "conversions" => {
-            List::Conversions(with_their_ads(&app, &site_id, store.conversions(&site_id, part).await?).await?)
+            List::Conversions(with_their_ads(&app, &site_id, &seen, store.conversions(&site_id, part).await?).await?)
         }
         "clicks" => List::Clicks(Part::of(store.clicks(&site_id, part).await?, |row| {
-            incoming::click(row, &app.clicks.params())
+            incoming::click(seen.masked(row), &app.clicks.params())
         })),
-        "visits" => List::Visits(Part::of(store.visits(&site_id, part).await?, incoming::visit)),
-        "postbacks" => List::Postbacks(Part::of(store.postbacks(&site_id, part).await?, |row| opened(&app, row))),
+        "visits" => {
+            List::Visits(Part::of(store.visits(&site_id, part).await?, |row| incoming::visit(seen.masked(row))))
+        }
+        "postbacks" => {
+            List::Postbacks(Part::of(store.postbacks(&site_id, part).await?, |row| opened(&app, &seen, row)))
+        }
         _ => {
             let lists = "The lists are conversions, clicks, visits and postbacks.";
             return Ok(page::refuse(StatusCode::NOT_FOUND, "There is no such list", lists));
@@ -149,6 +154,7 @@ async fn older(
 async fn with_their_ads(
     app: &SharedApp,
     site_id: &str,
+    seen: &Masking,
     listing: Listing<ConversionRow>,
 ) -> Result<Part<ConversionEntry>, StoreError> {
     let ids = |of: fn(&ConversionRow) -> &Option<String>| -> Vec<String> {
@@ -162,24 +168,24 @@ async fn with_their_ads(
         .visits_by_id(site_id, &visit_ids)
         .await?
         .into_iter()
-        .map(|visit| (visit.visit_id.clone(), visit))
+        .map(|visit| (visit.visit_id.clone(), seen.masked(visit)))
         .collect();
     let clicks: BTreeMap<String, ClickRow> = app
         .store
         .clicks_by_id(site_id, &click_ids)
         .await?
         .into_iter()
-        .map(|click| (click.click_id.clone(), click))
+        .map(|click| (click.click_id.clone(), seen.masked(click)))
         .collect();
     Ok(Part::of(listing, |row| {
         let visit = row.attribution.visit_id.as_ref().and_then(|id| visits.get(id));
         let click = row.attribution.click_id.as_ref().and_then(|id| clicks.get(id));
-        incoming::conversion(row, visit, click)
+        incoming::conversion(seen.masked(row), visit, click)
     }))
 }
 
-fn opened(app: &SharedApp, row: PostbackRow) -> PostbackEntry {
-    incoming::postback(row, |row| {
+fn opened(app: &SharedApp, seen: &Masking, row: PostbackRow) -> PostbackEntry {
+    incoming::postback(row, seen, |row| {
         let raw = app.vault.unseal(&RawRequest::place(&row.id), &row.raw).ok()?;
         serde_json::from_slice::<RawRequest>(&raw).ok()
     })

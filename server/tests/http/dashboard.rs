@@ -18,6 +18,11 @@ impl<'a> Browser<'a> {
         Self { server, client, cookie: String::new() }
     }
 
+    /// Where the server is.
+    pub(crate) fn origin(&self) -> &str {
+        &self.server.url
+    }
+
     pub(crate) async fn signed_in(server: &'a Server) -> Self {
         let mut browser = Self::new(server);
         let response = browser.post("/sign-in", &[("token", TOKEN)]).await;

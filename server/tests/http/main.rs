@@ -30,6 +30,7 @@ mod repeats;
 mod replay;
 mod report;
 mod report_fixture;
+mod report_rows;
 mod scan;
 mod server;
 mod settings;

@@ -15,14 +15,14 @@ use tokio::net::TcpListener;
 /// How long a delivery may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The platform of these tests is on this machine.
-const PRIVATE: &str = "allow_private_targets = true\n";
+pub(crate) const PRIVATE: &str = "allow_private_targets = true\n";
 /// What nobody may get to see.
-const TOKEN: &str = "EAA-very-secret-token";
+pub(crate) const TOKEN: &str = "EAA-very-secret-token";
 /// How the platform says yes.
 const TAKEN: &str = r#"{"events_received":1,"fbtrace_id":"A1"}"#;
 
 /// An ad platform on a free port; `url` is its origin.
-struct Platform {
+pub(crate) struct Platform {
     url: String,
     inner: Arc<Inner>,
 }
@@ -34,7 +34,7 @@ struct Inner {
 }
 
 impl Platform {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let inner = Arc::new(Inner::default());
@@ -69,7 +69,7 @@ async fn started() -> (Server, Platform) {
     (server, platform)
 }
 
-async fn switch_on(server: &Server, platform: &Platform, more: Value) {
+pub(crate) async fn switch_on(server: &Server, platform: &Platform, more: Value) {
     let mut meta = json!({
         "enabled": true, "pixel_id": "1234567890", "access_token": TOKEN, "base_url": format!("{}/graph", platform.url),
     });
@@ -101,7 +101,7 @@ impl Server {
     }
 
     /// The newest delivery once it is in this state.
-    async fn delivery(&self, state: &str) -> Value {
+    pub(crate) async fn delivery(&self, state: &str) -> Value {
         let begun = Instant::now();
         loop {
             let found = self.list("deliveries").await;

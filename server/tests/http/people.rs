@@ -1,6 +1,7 @@
 //! People with roles: inviting them, signing in, sessions, tokens, and the trail of it all.
 
 mod roles;
+mod seen;
 mod sessions;
 mod tokens;
 mod trail;

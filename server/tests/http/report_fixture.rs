@@ -3,6 +3,7 @@
 //! Each visitor `v` comes twice, seven days apart: first from Google, then from Meta, and clicks each time. Two conversions follow a day
 //! after the second visit, one by each click; of every fifth visitor the second of them is the refund of the first.
 
+use crate::report_rows::figures_lead_to_their_rows;
 use crate::server::Server;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -413,4 +414,12 @@ async fn reports_say_what_arithmetic_says_of_two_thousand_conversions() {
             assert_eq!(told(&answer["totals"]), summed, "{query}: the totals are the sum of the rows");
         }
     }
+
+    let held = figures_lead_to_their_rows(
+        &server,
+        &["period=last_90_days&by=utm_campaign,utm_source", "period=last_90_days&by=product,type&model=linear"],
+        13,
+    )
+    .await;
+    assert!(held.len() >= 6 && held.values().sum::<usize>() >= 15, "a sample of all cells: {held:?}");
 }

@@ -7,6 +7,8 @@ use crate::csv::export::{Cell, header, lines, lists};
 use crate::http::error::Error;
 use crate::http::operator::Operator;
 use crate::http::session::SignedIn;
+use crate::masking::Masking;
+use crate::people::Who;
 use crate::store::{
     ClickRow, ConversionRow, DeliveryRow, EventRow, List, Listing, OrderEventRow, Page, PostbackRow, StoreError, Visit,
 };
@@ -25,17 +27,19 @@ const ROWS: usize = 1000;
 /// Parts that wait to be sent.
 const AHEAD: usize = 1;
 
-/// Whoever may read: by the admin token, or signed in, so that the dashboard can link to a file.
-pub(super) struct Reader;
+/// Whoever may read: by a token, or signed in, so that the dashboard can link to a file.
+pub(super) struct Reader(Who);
 
 impl FromRequestParts<SharedApp> for Reader {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Error> {
-        if !parts.headers.contains_key(AUTHORIZATION) && SignedIn::from_request_parts(parts, app).await.is_ok() {
-            return Ok(Self);
+        if !parts.headers.contains_key(AUTHORIZATION)
+            && let Ok(SignedIn(who)) = SignedIn::from_request_parts(parts, app).await
+        {
+            return Ok(Self(who));
         }
-        Operator::from_request_parts(parts, app).await.map(|_| Self)
+        Operator::from_request_parts(parts, app).await.map(|Operator(who)| Self(who))
     }
 }
 
@@ -43,7 +47,7 @@ macro_rules! export {
     ($name:ident, $list:ident, $row:ty, $columns:expr, $cells:expr) => {
         /// The site's rows as a file, as the query asks for them.
         pub(super) async fn $name(
-            _reader: Reader,
+            Reader(who): Reader,
             State(app): State<SharedApp>,
             Path(site_id): Path<String>,
             RawQuery(query): RawQuery,
@@ -52,7 +56,8 @@ macro_rules! export {
             let page = asked(List::$list, query.as_deref())?;
             let custom = custom_columns(&app);
             let columns: fn(&[String]) -> Vec<String> = $columns;
-            let cells: fn(&App, &[String], $row) -> Vec<Cell> = $cells;
+            let cells: fn(&App, &Masking, &[String], $row) -> Vec<Cell> = $cells;
+            let seen = Masking::of(&app.groups, who.role);
             let file = concat!(stringify!($name), ".csv");
             // The first part is read before anything is answered, so that what is wrong is told as everywhere.
             let mut part: Listing<$row> = app.store.$name(&site_id, page.clone()).await?;
@@ -61,7 +66,7 @@ macro_rules! export {
             tokio::spawn(async move {
                 let mut text = header(&columns(&custom));
                 loop {
-                    let rows = part.items.into_iter().map(|row| cells(&app, &custom, row));
+                    let rows = part.items.into_iter().map(|row| cells(&app, &seen, &custom, seen.masked(row)));
                     text.extend(lines(rows));
                     // Whoever asked has gone.
                     if sender.send_data(Bytes::from(std::mem::take(&mut text))).await.is_err() {
@@ -82,20 +87,20 @@ macro_rules! export {
     };
 }
 
-export!(visits, Visits, Visit, |_| lists::visit_columns(), |_, _, visit| lists::visit(visit));
-export!(events, Events, EventRow, |_| lists::event_columns(), |_, _, event| lists::event(event));
-export!(clicks, Clicks, ClickRow, |_| lists::click_columns(), |_, _, click| lists::click(click));
-export!(postbacks, Postbacks, PostbackRow, |_| lists::postback_columns(), |app, _, postback| {
-    let raw = shapes::raw_text(app, &postback);
+export!(visits, Visits, Visit, |_| lists::visit_columns(), |_, _, _, visit| lists::visit(visit));
+export!(events, Events, EventRow, |_| lists::event_columns(), |_, _, _, event| lists::event(event));
+export!(clicks, Clicks, ClickRow, |_| lists::click_columns(), |_, _, _, click| lists::click(click));
+export!(postbacks, Postbacks, PostbackRow, |_| lists::postback_columns(), |app, seen, _, postback| {
+    let raw = shapes::raw_text(app, seen, &postback);
     lists::postback(postback, raw)
 });
-export!(conversions, Conversions, ConversionRow, lists::conversion_columns, |_, custom, conversion| {
+export!(conversions, Conversions, ConversionRow, lists::conversion_columns, |_, _, custom, conversion| {
     lists::conversion(conversion, custom)
 });
-export!(order_events, OrderEvents, OrderEventRow, |_| lists::order_event_columns(), |_, _, event| {
+export!(order_events, OrderEvents, OrderEventRow, |_| lists::order_event_columns(), |_, _, _, event| {
     lists::order_event(event)
 });
-export!(deliveries, Deliveries, DeliveryRow, |_| lists::delivery_columns(), |_, _, delivery| {
+export!(deliveries, Deliveries, DeliveryRow, |_| lists::delivery_columns(), |_, _, _, delivery| {
     lists::delivery(delivery)
 });
 

@@ -4,9 +4,11 @@ use crate::app::App;
 use crate::costs;
 use crate::http::error::Error;
 use crate::jobs::replay::{corrections_of, opened};
+use crate::masking::Masking;
 use crate::outbox::exchange::Exchange;
 use crate::outbox::overview::Overview;
 use crate::outbox::trial::Trial;
+use crate::people::Role;
 use crate::platforms::about::COMMON;
 use crate::platforms::{Fate, Field, FieldKind};
 use crate::reading::parameters;
@@ -123,12 +125,21 @@ pub(super) fn link_json(link: LinkRow) -> Value {
 /// A postback, opened: as it arrived, what was corrected in it, and the parameters that are read then. What does not open is `null`,
 /// which must not hide the others.
 pub(super) fn postback_json(app: &App, postback: PostbackRow) -> Value {
+    postback_seen(app, &Masking::of(&app.groups, Role::Owner), postback)
+}
+
+/// The same as somebody sees it.
+pub(super) fn postback_seen(app: &App, seen: &Masking, postback: PostbackRow) -> Value {
     let raw = opened(app, &postback);
     let corrections = corrections_of(app, &postback);
     for problem in [raw.as_ref().err(), corrections.as_ref().err()].into_iter().flatten() {
         tracing::error!(postback = postback.id, problem, "a postback does not open");
     }
-    let (raw, corrections) = (raw.ok(), corrections.ok());
+    let (mut raw, mut corrections) = (raw.ok(), corrections.ok());
+    if seen.is_everywhere() {
+        raw = raw.map(|raw| seen.raw(&raw));
+        corrections = corrections.map(|corrections| seen.corrections(&corrections));
+    }
     let channel = Channel::parse(&postback.channel);
     let parameters = match (&raw, &corrections, channel) {
         (Some(raw), Some(corrections), Some(channel)) => {
@@ -154,13 +165,13 @@ pub(super) fn postback_json(app: &App, postback: PostbackRow) -> Value {
     })
 }
 
-/// The raw request of a postback, as people read it; nothing where it does not open, which must not hide the others.
-pub(super) fn raw_text(app: &App, postback: &PostbackRow) -> Option<String> {
+/// The raw request of a postback as somebody sees it; nothing where it does not open, which must not hide the others.
+pub(super) fn raw_text(app: &App, seen: &Masking, postback: &PostbackRow) -> Option<String> {
     let raw = opened(app, postback);
     if let Err(problem) = &raw {
         tracing::error!(postback = postback.id, problem, "a postback does not open");
     }
-    raw.ok().map(|raw| raw.text())
+    raw.ok().map(|raw| if seen.is_everywhere() { seen.raw(&raw).text() } else { raw.text() })
 }
 
 /// A long task; what it works from stays sealed.

@@ -9,6 +9,7 @@ use crate::app::SharedApp;
 use crate::audit;
 use crate::http::error::Error;
 use crate::http::session::{Analyst, SameOrigin, SignedIn};
+use crate::masking::Masking;
 use crate::outbox::exchange::Exchange;
 use crate::outbox::opened;
 use crate::settings::SiteSettings;
@@ -195,7 +196,7 @@ struct Deliveries {
 
 /// The list.
 pub(super) async fn show(
-    _: SignedIn,
+    SignedIn(who): SignedIn,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     Query(asked): Query<Asked>,
@@ -217,7 +218,7 @@ pub(super) async fn show(
     let is_filtered = !only.is_empty();
     let page = Page { after, filter: Filter { only, ..Filter::default() }, ..Page::first(ENTRIES) };
     let (listing, now) = (app.store.deliveries(&site_id, page).await?, app.now());
-    let outlets = app.store.outlets(&site_id).await?;
+    let (outlets, seen) = (app.store.outlets(&site_id).await?, Masking::of(&app.groups, who.role));
     let older = listing.next.as_ref().map(|next| {
         let mut query = Serializer::new(String::new());
         query.extend_pairs(
@@ -243,7 +244,7 @@ pub(super) async fn show(
         is_filtered,
         is_later_part,
         older,
-        part: Part::of(listing, |row| DeliveryEntry::of(row, &outlets, now)),
+        part: Part::of(listing, |row| DeliveryEntry::of(seen.masked(row), &outlets, now)),
     };
     page::render(StatusCode::OK, &page)
 }
@@ -265,7 +266,7 @@ struct Delivery {
 
 /// One delivery.
 pub(super) async fn one(
-    _: SignedIn,
+    SignedIn(who): SignedIn,
     State(app): State<SharedApp>,
     Path((site_id, id)): Path<(String, String)>,
     Query(done): Query<Done>,
@@ -275,11 +276,13 @@ pub(super) async fn one(
     let settings = SiteSettings::of(&site)?;
     let is_on =
         settings.platforms.get(&row.platform).is_some_and(|said| said.get("enabled") == Some(&Value::Bool(true)));
+    let seen = Masking::of(&app.groups, who.role);
     let exchange = sealed.as_deref().and_then(|sealed| opened(&app, &row.id, sealed));
+    let exchange = exchange.map(|exchange| seen.masked(exchange));
     let conversion = match &row.conversion_id {
         Some(id) => {
             let page = Page { filter: Filter::only(Field::Id, id.clone()), ..Page::first(1) };
-            with_their_ads(&app, &site_id, app.store.conversions(&site_id, page).await?).await?.items.pop()
+            with_their_ads(&app, &site_id, &seen, app.store.conversions(&site_id, page).await?).await?.items.pop()
         }
         None => None,
     };
@@ -291,7 +294,7 @@ pub(super) async fn one(
         is_on,
         exchange: exchange.map(ExchangeShown::of),
         conversion,
-        entry: DeliveryEntry::of(row, &app.store.outlets(&site_id).await?, app.now()),
+        entry: DeliveryEntry::of(seen.masked(row), &app.store.outlets(&site_id).await?, app.now()),
     };
     page::render(StatusCode::OK, &page)
 }

@@ -3,6 +3,8 @@
 
 use super::came_from::{Origin, Pair, without};
 use super::when::{Moment, Money};
+use crate::attribution::State;
+use crate::masking::Masking;
 use crate::reading::RawRequest;
 use crate::store::{ClickRow, ConversionRow, Listing, PostbackRow, Visit};
 use tagwerk_protocol::conversion::TransactionType;
@@ -76,7 +78,8 @@ pub(super) fn conversion(row: ConversionRow, visit: Option<&Visit>, click: Optio
     .flatten()
     .collect();
     facts.extend(said.custom.iter().map(|(name, value)| Pair::new(name, value.as_str())));
-    let origin = row.attribution.visit_id.is_some().then(|| Origin {
+    let is_credited = row.attribution.visit_id.is_some() || row.attribution.state == State::Attributed;
+    let origin = is_credited.then(|| Origin {
         link: click.map(|click| click.label.clone().unwrap_or_else(|| click.href.clone())),
         ..Origin::of(
             &row.source,
@@ -206,10 +209,16 @@ pub(super) struct PostbackEntry {
     pub(super) conversion_id: Option<String>,
 }
 
-/// Shows a postback; `open` reads the sealed request.
-pub(super) fn postback(row: PostbackRow, open: impl FnOnce(&PostbackRow) -> Option<RawRequest>) -> PostbackEntry {
+/// Shows a postback; `open` reads the sealed request, and what tells of a person is left out of it.
+pub(super) fn postback(
+    row: PostbackRow,
+    seen: &Masking,
+    open: impl FnOnce(&PostbackRow) -> Option<RawRequest>,
+) -> PostbackEntry {
+    let opened = open(&row);
+    let row = seen.masked(row);
     PostbackEntry {
-        raw: open(&row).map(raw),
+        raw: opened.map(|opened| raw(seen.raw(&opened))),
         at: Moment::of(row.received_at),
         id: row.id,
         group: row.group,

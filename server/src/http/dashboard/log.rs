@@ -11,6 +11,7 @@ use super::when::Moment;
 use crate::app::SharedApp;
 use crate::http::error::Error;
 use crate::http::session::SignedIn;
+use crate::masking::{Masking, Tells};
 use crate::store::Looked;
 use askama::Template;
 use asked::{Asked, Chosen, FilterField, Kind};
@@ -60,7 +61,7 @@ struct Log {
 }
 
 async fn show(
-    _: SignedIn,
+    SignedIn(who): SignedIn,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     Query(asked): Query<Asked>,
@@ -72,13 +73,14 @@ async fn show(
         Ok(chosen) => (chosen, None),
         Err(problem) => (Chosen::nothing(kind), Some(problem)),
     };
+    let seen = Masking::of(&app.groups, who.role);
     let found = match &problem {
-        None => lines(&app, &site_id, &chosen).await?,
+        None => lines(&app, &site_id, &chosen, &seen).await?,
         Some(_) => Looked { items: Vec::new(), next: None, down_to: None },
     };
     let search = match asked.q.trim() {
         "" => None,
-        text => Some(search::search(&app, &site_id, text).await?),
+        text => Some(search::search(&app, &site_id, text, &seen).await?),
     };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = Log {
@@ -102,20 +104,21 @@ async fn show(
 }
 
 /// The rows that were asked for, as lines.
-async fn lines(app: &SharedApp, site_id: &str, chosen: &Chosen) -> Result<Looked<Line>, Error> {
-    fn shown<T>(looked: Looked<T>, show: impl FnMut(T) -> Line) -> Looked<Line> {
-        Looked { items: looked.items.into_iter().map(show).collect(), next: looked.next, down_to: looked.down_to }
+async fn lines(app: &SharedApp, site_id: &str, chosen: &Chosen, seen: &Masking) -> Result<Looked<Line>, Error> {
+    fn shown<T: Tells>(looked: Looked<T>, seen: &Masking, show: impl Fn(T) -> Line) -> Looked<Line> {
+        let items = looked.items.into_iter().map(|row| show(seen.masked(row))).collect();
+        Looked { items, next: looked.next, down_to: looked.down_to }
     }
     let (store, page) = (&app.store, chosen.page.clone());
     Ok(match chosen.kind {
         Kind::Postbacks => {
-            shown(store.look_for_postbacks(site_id, page, LOOK).await?, |row| line::postback(site_id, row))
+            shown(store.look_for_postbacks(site_id, page, LOOK).await?, seen, |row| line::postback(site_id, row))
         }
-        Kind::Events => shown(store.look_for_events(site_id, page, LOOK).await?, |row| line::event(site_id, row)),
-        Kind::Clicks => shown(store.look_for_clicks(site_id, page, LOOK).await?, |row| line::click(site_id, row)),
-        Kind::Visits => shown(store.look_for_visits(site_id, page, LOOK).await?, |row| line::visit(site_id, row)),
+        Kind::Events => shown(store.look_for_events(site_id, page, LOOK).await?, seen, |row| line::event(site_id, row)),
+        Kind::Clicks => shown(store.look_for_clicks(site_id, page, LOOK).await?, seen, |row| line::click(site_id, row)),
+        Kind::Visits => shown(store.look_for_visits(site_id, page, LOOK).await?, seen, |row| line::visit(site_id, row)),
         Kind::OrderEvents => {
-            shown(store.look_for_order_events(site_id, page, LOOK).await?, |row| line::order_event(site_id, row))
+            shown(store.look_for_order_events(site_id, page, LOOK).await?, seen, |row| line::order_event(site_id, row))
         }
     })
 }

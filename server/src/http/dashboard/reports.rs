@@ -1,8 +1,10 @@
 //! Reports: what was sold, by where it came from, down to the rows behind each figure.
 
+mod behind;
 mod columns;
 mod download;
 mod form;
+mod found;
 mod rows;
 mod saved;
 mod series;

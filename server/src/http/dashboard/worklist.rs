@@ -11,6 +11,7 @@ use crate::fix::{self, Changes, FixError};
 use crate::http::error::Error;
 use crate::http::session::{Analyst, SameOrigin, SignedIn};
 use crate::jobs::replay::corrections_of;
+use crate::masking::Masking;
 use crate::people::Role;
 use crate::reading::{TEST_MARK, parameters, test_mark};
 use crate::store::{Channel, Field, Filter, Job, JobKind, Page, Place, PostbackRow};
@@ -86,20 +87,20 @@ pub(super) async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
     let Some((_, head)) = find(&app, &site_id, Tab::Worklist).await? else { return Ok(no_site()) };
-    let store = &app.store;
+    let (store, seen) = (&app.store, Masking::of(&app.groups, who.role));
     let part = |after: Option<String>, state: &str| Page {
         after: after.filter(|cursor| Place::parse(cursor).is_ok()),
         filter: Filter::only(Field::State, state),
         ..Page::first(ENTRIES)
     };
     let chosen = match &asked.postback {
-        Some(id) => store.postback(&site_id, id).await?.map(|row| correctable(&app, row)),
+        Some(id) => store.postback(&site_id, id).await?.map(|row| correctable(&app, &seen, row)),
         None => None,
     };
     let assigned = match asked.conversion {
         Some(id) => {
             let page = Page { filter: Filter::only(Field::Id, id), ..Page::first(1) };
-            with_their_ads(&app, &site_id, store.conversions(&site_id, page).await?).await?.items.pop()
+            with_their_ads(&app, &site_id, &seen, store.conversions(&site_id, page).await?).await?.items.pop()
         }
         None => None,
     };
@@ -112,15 +113,15 @@ pub(super) async fn show(
         head,
         chosen,
         assigned,
-        refused: Part::of(refused, |row| correctable(&app, row)),
-        unattributed: Part::of(unattributed, |row| incoming::conversion(row, None, None)),
+        refused: Part::of(refused, |row| correctable(&app, &seen, row)),
+        unattributed: Part::of(unattributed, |row| incoming::conversion(seen.masked(row), None, None)),
         clicks: clicks(&app, &site_id).await?,
-        replay: store.jobs(&site_id, replays).await?.items.pop().map(last_replay),
+        replay: store.jobs(&site_id, replays).await?.items.pop().map(|job| last_replay(seen.masked(job))),
     };
     page::render(StatusCode::OK, &worklist)
 }
 
-fn correctable(app: &SharedApp, row: PostbackRow) -> Correctable {
+fn correctable(app: &SharedApp, seen: &Masking, row: PostbackRow) -> Correctable {
     let corrections = corrections_of(app, &row).unwrap_or_default();
     let mut names: BTreeSet<String> = BTreeSet::new();
     if let Some(channel) = Channel::parse(&row.channel) {
@@ -138,13 +139,14 @@ fn correctable(app: &SharedApp, row: PostbackRow) -> Correctable {
     }
     Correctable {
         test_mark: test_mark(&corrections),
-        corrections: corrections
+        corrections: seen
+            .corrections(&corrections)
             .iter()
             .filter(|(name, _)| *name != TEST_MARK)
             .map(|(name, value)| Pair::new(name, value.as_str()))
             .collect(),
         names: names.into_iter().collect(),
-        postback: opened(app, row),
+        postback: opened(app, seen, row),
     }
 }
 

@@ -100,7 +100,7 @@ fn sources(path: &Path) -> Vec<PathBuf> {
 }
 
 /// The paths of the routes in these sources that take one of these methods, with the method.
-fn routes(paths: &[&str], methods: &[Method]) -> Vec<(String, Method)> {
+pub(super) fn routes(paths: &[&str], methods: &[Method]) -> Vec<(String, Method)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
     let mut found = Vec::new();
     for file in paths.iter().flat_map(|path| sources(&root.join(path))) {

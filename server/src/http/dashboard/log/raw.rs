@@ -11,6 +11,7 @@ use crate::audit;
 use crate::http::error::Error;
 use crate::http::session::SignedIn;
 use crate::jobs::replay::again;
+use crate::masking::Masking;
 use crate::people::Role;
 use crate::store::{ConversionRow, Field, Filter, Page, PostbackRow, Said, Site};
 use askama::Template;
@@ -50,6 +51,17 @@ struct Reads {
     differences: Vec<Difference>,
 }
 
+impl Reads {
+    fn seen(self, seen: &Masking) -> Self {
+        let differences = self.differences.into_iter().map(|one| Difference {
+            booked: seen.sentence(&one.booked),
+            now: seen.sentence(&one.now),
+            ..one
+        });
+        Self { said: seen.sentence(&self.said), differences: differences.collect(), ..self }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "log_postback.html")]
 struct PostbackPage {
@@ -80,6 +92,7 @@ pub(super) async fn postback(
     if shows_everything {
         audit::note(&app, &who, Some(&site_id), "postback.opened", json!({ "postback_id": row.id })).await;
     }
+    let seen = Masking::of(&app.groups, who.role);
     let booked = match &row.conversion_id {
         Some(id) => one(&app, &site_id, id).await?,
         None => None,
@@ -89,9 +102,9 @@ pub(super) async fn postback(
         head,
         notice: Done { done: asked.done, count: None }.notice(),
         may_change,
-        arrived: Arrived::of(&app, &row, shows_everything),
+        arrived: Arrived::of(&app, &row, &seen, shows_everything),
         shows_everything,
-        reads: reads(&app, &site, &row, booked.as_ref()),
+        reads: reads(&app, &site, &row, booked.as_ref()).seen(&seen),
         conversion: booked.as_ref().map(|booked| Other::of(booked, "")),
     };
     page::render(StatusCode::OK, &page)
@@ -174,7 +187,7 @@ struct EventPage {
 
 /// One event.
 pub(super) async fn event(
-    _: SignedIn,
+    SignedIn(who): SignedIn,
     State(app): State<SharedApp>,
     Path((site_id, id)): Path<(String, String)>,
 ) -> Result<Response, Error> {
@@ -184,8 +197,10 @@ pub(super) async fn event(
         let sentence = "It may belong to another site. The log lists all that arrived here.";
         return Ok(page::refuse(StatusCode::NOT_FOUND, "There is no such event", sentence));
     };
+    let seen = Masking::of(&app.groups, who.role);
+    let event = seen.masked(event);
     let ids: Vec<String> = event.click_id.iter().cloned().collect();
-    let click = app.store.clicks_by_id(&site_id, &ids).await?.pop();
+    let click = app.store.clicks_by_id(&site_id, &ids).await?.pop().map(|click| seen.masked(click));
     let conversions = match &event.click_id {
         Some(click_id) => {
             let page = Page { filter: Filter::only(Field::ClickId, click_id), ..Page::first(DELIVERIES) };
@@ -194,7 +209,7 @@ pub(super) async fn event(
         None => Vec::new(),
     };
     let page = Page { filter: Filter::only(Field::EventId, &*event.event_id), ..Page::first(DELIVERIES) };
-    let deliveries = app.store.deliveries(&site_id, page).await?.items;
+    let deliveries = seen.all(app.store.deliveries(&site_id, page).await?.items);
     let (outlets, now) = (app.store.outlets(&site_id).await?, app.now());
     let page = EventPage {
         assets: page::assets(),

@@ -4,6 +4,7 @@
 use super::super::story::{Other, one};
 use super::super::when::Moment;
 use crate::app::SharedApp;
+use crate::masking::Masking;
 use crate::store::{Field, Filter, Page, StoreError};
 use tagwerk_protocol::click_id::{ClickId, VisitId};
 
@@ -75,7 +76,7 @@ fn recognise(text: &str) -> Given {
 }
 
 /// Looks for a text that is not empty.
-pub(super) async fn search(app: &SharedApp, site_id: &str, text: &str) -> Result<Search, StoreError> {
+pub(super) async fn search(app: &SharedApp, site_id: &str, text: &str, seen: &Masking) -> Result<Search, StoreError> {
     let given = recognise(text);
     let mut found = Search::default();
     let mut say = |sentence: &str| found.taken_for.push(sentence.to_owned());
@@ -102,7 +103,7 @@ pub(super) async fn search(app: &SharedApp, site_id: &str, text: &str) -> Result
             say("It is none of the ids that are made here, so it was looked for as the network’s and the visitor’s.")
         }
     }
-    let mut seek = Seek { app, site_id, found };
+    let mut seek = Seek { app, site_id, seen, found };
     match &given {
         Given::Click(click_id) => {
             seek.click(click_id.as_str()).await?;
@@ -127,6 +128,7 @@ pub(super) async fn search(app: &SharedApp, site_id: &str, text: &str) -> Result
 struct Seek<'a> {
     app: &'a SharedApp,
     site_id: &'a str,
+    seen: &'a Masking,
     found: Search,
 }
 
@@ -149,7 +151,8 @@ impl Seek<'_> {
 
     async fn click(&mut self, click_id: &str) -> Result<(), StoreError> {
         self.looked_in("clicks");
-        for click in self.app.store.clicks_by_id(self.site_id, &[click_id.to_owned()]).await? {
+        let clicks = self.app.store.clicks_by_id(self.site_id, &[click_id.to_owned()]).await?;
+        for click in self.seen.all(clicks) {
             self.hit(Hit {
                 at: Moment::of(click.at),
                 what: "Click",
@@ -163,7 +166,8 @@ impl Seek<'_> {
 
     async fn visit(&mut self, visit_id: &VisitId) -> Result<(), StoreError> {
         self.looked_in("visits");
-        for visit in self.app.store.visits_by_id(self.site_id, &[visit_id.as_str().to_owned()]).await? {
+        let visits = self.app.store.visits_by_id(self.site_id, &[visit_id.as_str().to_owned()]).await?;
+        for visit in self.seen.all(visits) {
             self.hit(Hit {
                 at: Moment::of(visit.at),
                 what: "Visit",

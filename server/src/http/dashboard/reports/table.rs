@@ -1,7 +1,7 @@
 //! A report as a table: every value narrows the report, every figure leads to the rows behind it.
 
 use super::Asked;
-use super::rows::Of;
+use super::behind::Of;
 use crate::http::dashboard::figures::Figures;
 use crate::reporting::Answer;
 use crate::reports::comparison::change;

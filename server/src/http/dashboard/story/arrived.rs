@@ -6,14 +6,11 @@ use crate::app::App;
 use crate::groups::Groups;
 use crate::intake::TYPE;
 use crate::jobs::replay::{corrections_of, opened};
+use crate::masking::{HIDDEN, Masking, is_form, masked};
 use crate::reading::{Corrections, RawRequest, TEST_MARK, parameters, test_mark};
 use crate::store::{Channel, PostbackRow};
 use std::collections::{BTreeMap, BTreeSet};
-use tagwerk_protocol::form;
 use tagwerk_protocol::group::{Group, Postback};
-
-/// Stands where something was left out.
-const HIDDEN: &str = "•••";
 
 /// A parameter, as shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,18 +81,17 @@ pub(in super::super) struct Arrived {
 
 impl Arrived {
     /// Opens a postback; `everything` shows what tells of a person, too.
-    pub(in super::super) fn of(app: &App, row: &PostbackRow, everything: bool) -> Self {
+    pub(in super::super) fn of(app: &App, row: &PostbackRow, seen: &Masking, everything: bool) -> Self {
         let corrections = corrections_of(app, row).unwrap_or_default();
         let channel = Channel::parse(&row.channel);
         let shape = channel.map(|channel| Shape::of(&app.groups, channel, &row.group));
         let raw = opened(app, row).ok();
-        let personal = Personal::of(&app.groups);
         let mut names: BTreeSet<String> =
             shape.iter().flat_map(|shape| shape.form.iter()).flat_map(|form| form.parameters()).collect();
         let request = raw.zip(channel).map(|(raw, channel)| {
-            let shown = |name: &str, value: &str| everything || !personal.is_told_by(name, value);
+            let shown = |name: &str, value: &str| everything || !seen.is_told_by(name, value);
             let roles = shape.as_ref().map(Shape::roles).unwrap_or_default();
-            request(channel, &raw, &corrections, &roles, &shown)
+            Request { sender: seen.sender(&raw), ..request(channel, &raw, &corrections, &roles, &shown) }
         });
         names.extend(request.iter().flat_map(|request| &request.parameters).map(|parameter| parameter.name.clone()));
         Self {
@@ -105,7 +101,7 @@ impl Arrived {
             group: row.group.clone(),
             state_said: state_said(&row.state),
             state: row.state.clone(),
-            reason: row.reason.clone(),
+            reason: row.reason.as_deref().map(|reason| seen.sentence(reason)),
             request,
             corrected: corrections.keys().filter(|name| *name != TEST_MARK).cloned().collect(),
             test_mark: test_mark(&corrections),
@@ -158,8 +154,7 @@ fn request(
     for (name, value) in left.into_values() {
         listed.push(parameter(name, None, Some(value)));
     }
-    let is_form = raw.content_type.as_deref().is_none_or(|kind| kind.to_ascii_lowercase().contains("urlencoded"));
-    let body = if is_form || raw.body.is_empty() || shown("", "@") {
+    let body = if is_form(raw) || raw.body.is_empty() || shown("", "@") {
         masked(&raw.body, shown)
     } else {
         hides = true;
@@ -174,40 +169,6 @@ fn request(
         cut: raw.cut.clone(),
         parameters: listed,
         hides,
-    }
-}
-
-/// A form-encoded text with the values left out that are not shown; everything else stays as it was sent.
-fn masked(text: &str, shown: &dyn Fn(&str, &str) -> bool) -> String {
-    let part = |part: &str| match part.split_once('=') {
-        Some((name, value)) if !shown(&form::decode(name), &form::decode(value)) => format!("{name}={HIDDEN}"),
-        None if !shown("", &form::decode(part)) => HIDDEN.to_owned(),
-        _ => part.to_owned(),
-    };
-    text.split('&').map(part).collect::<Vec<_>>().join("&")
-}
-
-/// What tells of a person, whatever group sends it: an unknown one may send the same.
-struct Personal(BTreeSet<String>);
-
-impl Personal {
-    fn of(groups: &Groups) -> Self {
-        let mut names = BTreeSet::new();
-        for group in groups.iter() {
-            let forms = group.postback.iter().chain(group.ipn.as_ref().map(|ipn| &ipn.form));
-            names.extend(forms.flat_map(|form| &form.personal).map(|name| Postback::plain_name(name)));
-            let person = &group.person;
-            let lists = [&person.email, &person.phone, &person.first_name, &person.last_name, &person.zip];
-            names.extend(lists.into_iter().flatten().map(|name| Postback::plain_name(name)));
-            let signed_by = group.ipn.iter().flat_map(|ipn| &ipn.signed_by);
-            names.extend(signed_by.map(|name| Postback::plain_name(name)));
-        }
-        Self(names)
-    }
-
-    /// Whether a value tells of a person, or is a secret. An address for mail does wherever it stands.
-    fn is_told_by(&self, name: &str, value: &str) -> bool {
-        !value.trim().is_empty() && (value.contains('@') || self.0.contains(&Postback::plain_name(name)))
     }
 }
 
@@ -311,7 +272,7 @@ mod tests {
 
     fn shown_with(groups: &Groups, raw: &RawRequest, corrections: &[(&str, &str)], everything: bool) -> Request {
         let name = groups.iter().find(|group| group.ipn.is_some()).expect("a network").name.clone();
-        let personal = Personal::of(groups);
+        let personal = Masking::of(groups, crate::people::Role::Analyst);
         let corrections = corrections.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let roles = Shape::of(groups, Channel::Collect, &name).roles();
         let shown = |name: &str, value: &str| everything || !personal.is_told_by(name, value);

@@ -19,6 +19,7 @@ use crate::dedupe;
 use crate::http::error::Error;
 use crate::http::session::SignedIn;
 use crate::jobs::replay::{corrections_of, opened};
+use crate::masking::{HIDDEN, Masking};
 use crate::people::Role;
 use crate::rates::{RateTable, rounded};
 use crate::reading::{click_id_parameter, parameters};
@@ -112,7 +113,8 @@ pub(super) async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
     let Some((site, head)) = find(&app, &site_id, Tab::Log).await? else { return Ok(no_site()) };
-    let Some(row) = one(&app, &site_id, &id).await? else { return Ok(no_conversion()) };
+    let seen = Masking::of(&app.groups, who.role);
+    let Some(row) = one(&app, &site_id, &id).await?.map(|row| seen.masked(row)) else { return Ok(no_conversion()) };
     let settings = SiteSettings::of(&site)?;
     let may_change = who.role >= Role::Analyst;
     let shows_everything = may_change && asked.show == "everything";
@@ -124,9 +126,10 @@ pub(super) async fn show(
     let attribution = &row.attribution;
     let visit = by_id(attribution.visit_id.as_ref(), async |ids| app.store.visits_by_id(&site_id, ids).await).await?;
     let click = by_id(attribution.click_id.as_ref(), async |ids| app.store.clicks_by_id(&site_id, ids).await).await?;
+    let (visit, click) = (visit.map(|visit| seen.masked(visit)), click.map(|click| seen.masked(click)));
     let known = Known { visit: visit.as_ref(), click: click.as_ref(), takes_back: sale.is_some() };
     let touches = match &visit {
-        Some(visit) => Some(touches(&app, &site_id, &row, sale.as_ref(), visit).await?),
+        Some(visit) => Some(touches(&app, &site_id, &row, sale.as_ref(), visit, &seen).await?),
         None => None,
     };
     let of_it =
@@ -134,12 +137,18 @@ pub(super) async fn show(
     let tellers = app.store.postbacks(&site_id, of_it).await?;
     let booked = teller(&tellers.items);
     let read = booked.map(|postback| parameters_of(&app, postback)).unwrap_or_default();
+    let or_hidden = |name: &str, value: String| match seen.is_everywhere() && seen.is_told_by(name, &value) {
+        true => HIDDEN.to_owned(),
+        false => value,
+    };
+    let read: Vec<(String, String)> =
+        read.into_iter().map(|(name, value)| (name.clone(), or_hidden(&name, value))).collect();
     let form = booked.and_then(|postback| form_of(&app.groups, &postback.channel, &postback.group));
     let sources = Sources { parameters: &read, form, settings: &settings };
-    let rows = deliveries(&app, &site_id, &row).await?;
+    let rows = seen.all(deliveries(&app, &site_id, &row).await?);
     let (now, outlets) = (app.now(), app.store.outlets(&site_id).await?);
     let postbacks: Vec<Arrived> =
-        tellers.items.iter().map(|postback| Arrived::of(&app, postback, shows_everything)).collect();
+        tellers.items.iter().map(|postback| Arrived::of(&app, postback, &seen, shows_everything)).collect();
     let ad_parameters = app.clicks.params();
     let page = Story {
         assets: page::assets(),
@@ -254,6 +263,8 @@ fn why_nothing_is_sent(row: &ConversionRow, no_platforms: bool) -> &'static str 
         "No platform is switched on."
     } else if row.said.past {
         "It was brought in afterwards: no platform is told of what is past."
+    } else if row.attribution.reason.as_deref() == Some(ERASED) {
+        "The visitor was erased: nobody is told anything any more."
     } else if row.said.is_test {
         "It is a test, and no platform takes tests."
     } else if row.attribution.visit_id.is_none() {
@@ -263,8 +274,6 @@ fn why_nothing_is_sent(row: &ConversionRow, no_platforms: bool) -> &'static str 
     }
 }
 
-    } else if row.attribution.reason.as_deref() == Some(ERASED) {
-        "The visitor was erased: nobody is told anything any more."
 /// The value in the currency of reports, with the rate that it was converted by.
 async fn converted(app: &App, settings: &SiteSettings, row: &ConversionRow) -> Result<Option<String>, Error> {
     let into = settings.reporting_currency.as_deref().and_then(Currency::parse);

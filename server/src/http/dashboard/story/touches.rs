@@ -5,6 +5,7 @@ use super::super::when::Moment;
 use super::whose::span;
 use crate::app::App;
 use crate::credit::{self, Case, Credit, LOOK_BACK, MOST_TOUCHES, Model, Touch, WHOLE};
+use crate::masking::Masking;
 use crate::store::{ConversionRow, Millis, StoreError, Visit};
 use tagwerk_protocol::conversion::TransactionType;
 use tagwerk_protocol::money::Amount;
@@ -65,6 +66,7 @@ pub(super) async fn touches(
     row: &ConversionRow,
     sale: Option<&ConversionRow>,
     own: &Visit,
+    seen: &Masking,
 ) -> Result<Touches, StoreError> {
     let counted = sale.unwrap_or(row);
     // What the visitor did after the click has no part in payments that were agreed upon then.
@@ -73,7 +75,8 @@ pub(super) async fn touches(
     let until = if is_agreed { began } else { counted.at };
     let visits = match &own.visitor_id {
         Some(visitor_id) => {
-            app.store.touches(site_id, visitor_id, until.saturating_sub(LOOK_BACK), until, MOST_TOUCHES).await?
+            let from = until.saturating_sub(LOOK_BACK);
+            seen.all(app.store.touches(site_id, visitor_id, from, until, MOST_TOUCHES).await?)
         }
         None => Vec::new(),
     };

@@ -9,6 +9,7 @@ use super::whose::{harmless, source};
 use crate::app::SharedApp;
 use crate::http::error::Error;
 use crate::http::session::SignedIn;
+use crate::masking::Masking;
 use crate::store::{ClickRow, EventRow, Field, Filter, Order, Page, Place};
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -93,7 +94,7 @@ struct VisitStory {
 
 /// The page.
 pub(super) async fn show(
-    _: SignedIn,
+    SignedIn(who): SignedIn,
     State(app): State<SharedApp>,
     Path((site_id, visit_id)): Path<(String, String)>,
     Query(asked): Query<Asked>,
@@ -104,6 +105,8 @@ pub(super) async fn show(
         let sentence = "It may belong to another site, or none of its events ever arrived.";
         return Ok(page::refuse(StatusCode::NOT_FOUND, "There is no such visit", sentence));
     };
+    let seen = Masking::of(&app.groups, who.role);
+    let visit = seen.masked(visit);
     let after = asked.after.filter(|cursor| Place::parse(cursor).is_ok());
     let is_later_part = after.is_some();
     let of_it = || Filter::only(Field::VisitId, visit_id.clone());
@@ -115,7 +118,7 @@ pub(super) async fn show(
         .clicks_by_id(&site_id, &ids)
         .await?
         .into_iter()
-        .map(|click| (click.click_id.clone(), click))
+        .map(|click| (click.click_id.clone(), seen.masked(click)))
         .collect();
     let conversions = part(&app, &site_id, vec![(Field::VisitId, visit_id.clone())], CONVERSIONS).await?;
     let title = harmless(&source(&visit));
@@ -133,7 +136,7 @@ pub(super) async fn show(
             .into_iter()
             .map(|event| {
                 let click = event.click_id.as_ref().and_then(|id| clicks.get(id));
-                Deed::of(event, click)
+                Deed::of(seen.masked(event), click)
             })
             .collect(),
         conversions: conversions.iter().map(|row| Other::of(row, "credited to this visit")).collect(),

@@ -7,6 +7,7 @@ use super::related::{Other, part};
 use crate::app::SharedApp;
 use crate::http::error::Error;
 use crate::http::session::SignedIn;
+use crate::masking::Masking;
 use crate::store::{Field, Filter, Page, Place, Visit};
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -47,7 +48,7 @@ struct VisitorStory {
 
 /// The page.
 pub(super) async fn show(
-    _: SignedIn,
+    SignedIn(who): SignedIn,
     State(app): State<SharedApp>,
     Path((site_id, visitor_id)): Path<(String, String)>,
     Query(asked): Query<Asked>,
@@ -62,8 +63,9 @@ pub(super) async fn show(
         return Ok(page::refuse(StatusCode::NOT_FOUND, "Nothing is known of such a visitor", sentence));
     }
     let mut chapters = Vec::with_capacity(visits.items.len());
-    for visit in visits.items {
-        chapters.push(chapter(&app, &site_id, visit).await?);
+    let seen = Masking::of(&app.groups, who.role);
+    for visit in seen.all(visits.items) {
+        chapters.push(chapter(&app, &site_id, visit, &seen).await?);
     }
     // The newest part is read first, and each part in the order in which it happened.
     chapters.reverse();
@@ -71,7 +73,7 @@ pub(super) async fn show(
     page::render(StatusCode::OK, &page)
 }
 
-async fn chapter(app: &SharedApp, site_id: &str, visit: Visit) -> Result<Chapter, Error> {
+async fn chapter(app: &SharedApp, site_id: &str, visit: Visit, seen: &Masking) -> Result<Chapter, Error> {
     let only = || vec![(Field::VisitId, visit.visit_id.clone())];
     let page = Page { filter: Filter { only: only(), ..Filter::default() }, ..Page::first(OF_EACH) };
     let clicks = app.store.clicks(site_id, page).await?;
@@ -79,7 +81,7 @@ async fn chapter(app: &SharedApp, site_id: &str, visit: Visit) -> Result<Chapter
     let ad_parameters = app.clicks.params();
     Ok(Chapter {
         has_more_clicks: clicks.next.is_some(),
-        clicks: clicks.items.into_iter().rev().map(|click| incoming::click(click, &ad_parameters)).collect(),
+        clicks: seen.all(clicks.items).into_iter().rev().map(|click| incoming::click(click, &ad_parameters)).collect(),
         conversions: conversions.iter().rev().map(|row| Other::of(row, "")).collect(),
         visit: incoming::visit(visit),
     })
