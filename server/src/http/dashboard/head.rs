@@ -4,7 +4,7 @@ use super::page;
 use crate::app::SharedApp;
 use crate::http::error::Error;
 use crate::http::session::who_is_here;
-use crate::people::Who;
+use crate::people::{Role, Who};
 use crate::settings::SiteSettings;
 use crate::store::Site;
 use axum::http::StatusCode;
@@ -84,6 +84,18 @@ pub(super) struct Head {
     pub(super) tabs: Vec<TabLink>,
     /// Whoever is signed in.
     pub(super) who: Option<Who>,
+}
+
+impl Head {
+    /// Whether whoever is signed in may do what takes an analyst.
+    pub(super) fn may_work(&self) -> bool {
+        self.who.as_ref().is_some_and(|who| who.role >= Role::Analyst)
+    }
+
+    /// Whether whoever is signed in may do what takes an owner.
+    pub(super) fn may_change(&self) -> bool {
+        self.who.as_ref().is_some_and(|who| who.role >= Role::Owner)
+    }
 }
 
 /// The site, and what stands at the top of its pages; `here` is the part of the dashboard that is shown.

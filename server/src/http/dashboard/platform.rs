@@ -14,7 +14,7 @@ use crate::http::session::{Owner, SameOrigin, SignedIn};
 use crate::outbox::trial::{self, Trial};
 use crate::platforms::{self, Account, Fate, Platform};
 use crate::settings::{SettingsError, SiteSettings};
-use crate::store::{Field, Filter, Page, Site};
+use crate::store::{Field, Filter, Page, Site, StoreError};
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
@@ -25,6 +25,8 @@ use serde_json::{Map, Value, json};
 
 /// How many of the latest deliveries are shown.
 const LATEST: usize = 20;
+/// How often a change is tried anew that others were faster than.
+const TRIES: usize = 8;
 
 /// What a test event came to.
 struct TrialShown {
@@ -173,27 +175,36 @@ pub(super) async fn save(
     Path((site_id, name)): Path<(String, String)>,
     Form(filled): Form<Vec<(String, String)>>,
 ) -> Result<Response, Error> {
-    let found = match found(&app, &site_id, &name).await? {
-        Ok(found) => found,
-        Err(refused) => return Ok(refused),
-    };
-    let (about, said) = (found.platform.about(), found.said());
-    let problems = match platform_change::change(about, &said, &filled) {
-        Err(problems) => problems,
-        Ok(change) => {
-            let done = if platform_change::clears_secrets(about, &said, &change) { "moved" } else { "saved" };
-            match audit::patch_settings(&app, &who, &site_id, json!({ "platforms": { name.as_str(): change } })).await {
-                Ok(_) => {
-                    let path = format!("/sites/{site_id}/platforms/{name}?done={done}");
-                    return Ok(page::guarded(Redirect::to(&path).into_response()));
+    for _ in 0..TRIES {
+        let found = match found(&app, &site_id, &name).await? {
+            Ok(found) => found,
+            Err(refused) => return Ok(refused),
+        };
+        let (about, said) = (found.platform.about(), found.said());
+        let change = platform_change::change(about, &said, &filled).and_then(|change| {
+            let overtaken = platform_change::overtaken(about, &said, &filled, &change);
+            overtaken.map_or(Ok(change), Err)
+        });
+        let problems = match change {
+            Err(problems) => problems,
+            Ok(change) => {
+                let done = if platform_change::clears_secrets(about, &said, &change) { "moved" } else { "saved" };
+                let patch = json!({ "platforms": { name.as_str(): change } });
+                match audit::patch_settings_as_read(&app, &who, &found.site, patch).await {
+                    Ok(true) => {
+                        let path = format!("/sites/{site_id}/platforms/{name}?done={done}");
+                        return Ok(page::guarded(Redirect::to(&path).into_response()));
+                    }
+                    Ok(false) => continue,
+                    Err(ChangeError::Settings(SettingsError::Invalid(sentence))) => Problems::told(&name, &sentence),
+                    Err(error) => return Err(error.into()),
                 }
-                Err(ChangeError::Settings(SettingsError::Invalid(sentence))) => Problems::told(&name, &sentence),
-                Err(error) => return Err(error.into()),
             }
-        }
-    };
-    let form = found.form(Some((&filled, &problems)));
-    found.page(&app, Shown { form: Some(form), ..Shown::default() }).await
+        };
+        let form = found.form(Some((&filled, &problems)));
+        return found.page(&app, Shown { form: Some(form), ..Shown::default() }).await;
+    }
+    Err(StoreError::Busy.into())
 }
 
 /// Forgets everything that the site says about it.

@@ -1,6 +1,6 @@
 //! What a filled set-up form changes in a platform's settings. Pure.
 
-use super::platform_form::{Filled, Problems, has, text, written};
+use super::platform_form::{Filled, OVERTAKEN, Problems, SEEN, has, mark, stands, text, written};
 use crate::platforms::about::COMMON;
 use crate::platforms::{About, Field, FieldKind};
 use crate::settings::MASK;
@@ -62,6 +62,25 @@ pub(super) fn change(about: &About, settings: &Map<String, Value>, filled: &Fill
         }
     }
     Ok(Value::Object(change))
+}
+
+/// What is in the way of a change where somebody else was faster: the settings are others than the form was made from. A form that only says
+/// what stands there by now is in nobody's way.
+pub(super) fn overtaken(
+    about: &About,
+    settings: &Map<String, Value>,
+    filled: &Filled,
+    change: &Value,
+) -> Option<Problems> {
+    let (seen, change) = (text(filled, SEEN), change.as_object()?);
+    if seen.is_empty() || seen == mark(settings) || change.is_empty() {
+        return None;
+    }
+    let fields = about.fields.iter().chain(COMMON);
+    let fields = fields.filter(|field| field.kind != FieldKind::Secret && change.contains_key(field.name));
+    let now = |field: &Field| stands(&settings.get(field.name).map(written).unwrap_or_default());
+    let fields = fields.map(|field| (field.name.to_owned(), now(field))).collect();
+    Some(Problems { fields, general: Some(OVERTAKEN.to_owned()) })
 }
 
 /// Whether a change goes to another address without saying the secrets that are kept: they are cleared then.
@@ -142,6 +161,28 @@ mod tests {
         let forget = [("pixel_id", "1"), ("types", "Lead"), ("event_names", "a = b"), ("forget", "access_token")];
         assert_eq!(changed("meta", kept, &forget), Ok(json!({ "access_token": null })));
         assert_eq!(changed("meta", json!({}), &[("forget", "access_token"), ("forget", "x")]), Ok(json!({})));
+    }
+
+    #[test]
+    fn who_was_slower_is_told_what_stands_there_now() {
+        let about = about("meta");
+        let before = json!({ "pixel_id": "1", "access_token": "sealed" });
+        let now = json!({ "pixel_id": "2", "access_token": "sealed" });
+        let seen = mark(before.as_object().unwrap());
+        let told = |settings: &Value, filled: &[(&str, &str)]| {
+            let filled: Vec<(String, String)> =
+                filled.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            let settings = settings.as_object().unwrap();
+            overtaken(about, settings, &filled, &change(about, settings, &filled).unwrap())
+        };
+        let mine = [(SEEN, seen.as_str()), ("pixel_id", "1"), ("test_event_code", "T")];
+        assert_eq!(told(&before, &mine), None, "nobody was faster");
+        let problems = told(&now, &mine).unwrap();
+        let beside =
+            |name: &str| problems.fields.iter().find(|(field, _)| field == name).map(|(_, said)| said.as_str());
+        assert_eq!(beside("pixel_id"), Some("Now it is “2”."));
+        assert_eq!(beside("test_event_code"), Some("Now it is empty."));
+        assert_eq!(told(&now, &[(SEEN, seen.as_str()), ("pixel_id", "2")]), None, "both say the same");
     }
 
     #[test]

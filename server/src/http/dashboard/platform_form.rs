@@ -1,6 +1,7 @@
 //! The form that a platform is set up with, made of the fields that its file declares, and what a filled one changes. Pure.
 //! A secret is never written into it: an empty field keeps the one that is there.
 
+use crate::assets::hash;
 use crate::platforms::about::COMMON;
 use crate::platforms::{About, Field, FieldKind};
 use crate::settings::MASK;
@@ -10,6 +11,10 @@ use serde_json::{Map, Value};
 const TESTS: [&str; 2] = ["test_event_code", "validate_only"];
 const RARE: [&str; 1] = ["base_url"];
 const SWITCH: &str = "enabled";
+/// The name under which a form sends back what it was made from.
+pub(super) const SEEN: &str = "seen";
+/// What whoever was slower is told.
+pub(super) const OVERTAKEN: &str = "Somebody else has changed these settings since you opened them. Beside each field that differs stands what is there now; save again to write yours over it.";
 
 /// A form that is to be filled.
 pub(super) struct SetUpForm {
@@ -21,6 +26,8 @@ pub(super) struct SetUpForm {
     pub(super) problem: Option<String>,
     /// Whether a secret was entered, and is not shown again.
     pub(super) lost_secret: bool,
+    /// The mark of what the form was made from.
+    pub(super) seen: String,
 }
 
 /// Fields that belong together.
@@ -173,6 +180,7 @@ impl SetUpForm {
                 .collect(),
             problem: problems.general.clone().or(stray),
             lost_secret: false,
+            seen: mark(settings),
         }
     }
 
@@ -181,6 +189,17 @@ impl SetUpForm {
         let mut entries = self.groups.iter().flat_map(|group| &group.entries);
         self.problem.is_some() || entries.any(|entry| entry.problem.is_some())
     }
+}
+
+/// A mark of settings that is another one after each change of them, secrets included.
+pub(super) fn mark(settings: &Map<String, Value>) -> String {
+    let text: String = settings.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+    hash(text.as_bytes())
+}
+
+/// What stands there now, beside a field in which somebody entered something else.
+pub(super) fn stands(now: &str) -> String {
+    if now.is_empty() { "Now it is empty.".to_owned() } else { format!("Now it is “{now}”.") }
 }
 
 fn input(about: &About, field: &Field, shown: &str, is_kept: bool) -> Input {

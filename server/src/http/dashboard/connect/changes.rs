@@ -9,11 +9,15 @@ use crate::http::error::Error;
 use crate::http::session::{Owner, SameOrigin};
 use crate::rotation::{GRACE_HOURS, RotationError};
 use crate::settings::SettingsError;
+use crate::store::StoreError;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::json;
+
+/// How often a change is tried anew that others were faster than.
+const TRIES: usize = 8;
 
 /// Leads back to the group's page, to what was saved.
 fn back(found: &Found, saved: &str) -> Response {
@@ -29,28 +33,41 @@ pub(super) async fn save(
     Path((site_id, name)): Path<(String, String)>,
     Form(filled): Form<Vec<(String, String)>>,
 ) -> Result<Response, Error> {
-    let found = match found(&app, &site_id, &name).await? {
-        Ok(found) => found,
-        Err(refused) => return Ok(refused),
-    };
-    let problems = match settings_form::change(&found.group, &filled) {
-        Err(problems) => problems,
-        Ok(change) => {
-            let change = json!({ "groups": { name.as_str(): change } });
-            match audit::patch_settings(&app, &who, &site_id, change).await {
-                Ok(_) => return Ok(back(&found, "settings")),
-                Err(ChangeError::Settings(SettingsError::Invalid(sentence))) => settings_form::told(&name, &sentence),
-                Err(error) => return Err(error.into()),
+    for _ in 0..TRIES {
+        let found = match found(&app, &site_id, &name).await? {
+            Ok(found) => found,
+            Err(refused) => return Ok(refused),
+        };
+        let change = match settings_form::overtaken(&found.group, &found.said(), &filled) {
+            Some(overtaken) => Err(overtaken),
+            None => settings_form::change(&found.group, &filled),
+        };
+        let problems = match change {
+            Err(problems) => problems,
+            Ok(change) => {
+                let change = json!({ "groups": { name.as_str(): change } });
+                match audit::patch_settings_as_read(&app, &who, &found.site, change).await {
+                    Ok(true) => return Ok(back(&found, "settings")),
+                    Ok(false) => continue,
+                    Err(ChangeError::Settings(SettingsError::Invalid(sentence))) => {
+                        settings_form::told(&name, &sentence)
+                    }
+                    Err(error) => return Err(error.into()),
+                }
             }
-        }
-    };
-    found.page(&app, &who, Done::default(), Some((&filled, &problems))).await
+        };
+        return found.page(&app, &who, Done::default(), Some((&filled, &problems))).await;
+    }
+    Err(StoreError::Busy.into())
 }
 
 #[derive(Deserialize)]
 pub(super) struct ValueForm {
     #[serde(default)]
     purchase_value: String,
+    /// The rule that held when the form was made.
+    #[serde(default)]
+    was: String,
 }
 
 /// Chooses what a sale is worth.
@@ -69,6 +86,14 @@ pub(super) async fn choose_value(
         let sentence = "Go back, choose one of the five rules and save again.";
         return Ok(page::refuse(StatusCode::UNPROCESSABLE_ENTITY, "That is not a rule of value", sentence));
     };
+    let now = found.settings.purchase_value;
+    if now != rule && !form.was.is_empty() && form.was != now.as_str() {
+        let sentence = format!(
+            "Somebody else has chosen {} since you opened the page. Go back, load it again, and choose again if yours is still wanted.",
+            now.as_str()
+        );
+        return Ok(page::refuse(StatusCode::CONFLICT, "The rule is another one by now", &sentence));
+    }
     audit::patch_settings(&app, &who, &site_id, json!({ "purchase_value": rule.as_str() })).await?;
     Ok(back(&found, "value"))
 }

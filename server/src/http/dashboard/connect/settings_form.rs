@@ -1,6 +1,8 @@
 //! The form of what a site says about one group, and what a filled one changes. Pure. A secret is never written into it: an empty
 //! field keeps the one that is there.
 
+use crate::assets::hash;
+use crate::http::dashboard::platform_form::{OVERTAKEN, SEEN, stands};
 use crate::settings::GroupSettings;
 use serde_json::{Map, Value, json};
 use tagwerk_protocol::group::Group;
@@ -15,6 +17,8 @@ pub(super) struct SettingsForm {
     pub(super) problem: Option<String>,
     /// Whether a secret was entered that has to be entered again.
     pub(super) lost_secret: bool,
+    /// The mark of what the form was made from: another one after each change.
+    pub(super) seen: String,
 }
 
 /// Fields that belong together.
@@ -156,7 +160,8 @@ impl SettingsForm {
         let lost_secret = refused.is_some_and(|(filled, _)| {
             ["ipn_passphrase", "api_key"].iter().any(|name| !entered(filled, name).is_empty())
         });
-        Self { refused: refused.is_some(), problem, lost_secret, parts }
+        let seen = hash(json!(said).to_string().as_bytes());
+        Self { refused: refused.is_some(), problem, lost_secret, seen, parts }
     }
 }
 
@@ -194,6 +199,33 @@ pub(super) fn change(group: &Group, filled: &Filled) -> Result<Value, Problems> 
         change.insert(field.name.to_owned(), value);
     }
     if problems.is_empty() { Ok(Value::Object(change)) } else { Err(problems) }
+}
+
+/// What is in the way of a change where somebody else was faster: the settings are others than the form was made from. A form that only says
+/// what stands there by now is in nobody's way.
+pub(super) fn overtaken(group: &Group, said: &GroupSettings, filled: &Filled) -> Option<Problems> {
+    let (seen, now) = (entered(filled, SEEN), SettingsForm::of(group, said, None));
+    if seen.is_empty() || seen == now.seen {
+        return None;
+    }
+    let is_same = |now: &str, then: &str| now.split_whitespace().eq(then.split_whitespace());
+    let differs = |field: &&Field| match field.input {
+        Input::Secret(_) => false,
+        Input::Choice(_) if field.value.is_empty() => false,
+        _ => !is_same(&field.value, entered(filled, field.name)),
+    };
+    let fields = now.parts.iter().flat_map(|part| &part.fields).filter(differs);
+    let mut problems: Problems = fields.map(|field| (field.name.to_owned(), stands(&field.value))).collect();
+    let has_secret = now.parts.iter().flat_map(|part| &part.fields).any(|field| {
+        matches!(field.input, Input::Secret(_))
+            && (!entered(filled, field.name).is_empty()
+                || filled.iter().any(|(name, value)| name == FORGET && value == field.name))
+    });
+    if problems.is_empty() && !has_secret {
+        return None;
+    }
+    problems.push((String::new(), OVERTAKEN.to_owned()));
+    Some(problems)
 }
 
 /// What the settings' check said, under the field that it names.
