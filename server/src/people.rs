@@ -59,7 +59,9 @@ impl Role {
             Role::Analyst => {
                 "sees postback URLs too, adds costs, saves reports, corrects, assigns, replays and resends."
             }
-            Role::Owner => "changes settings and credentials, adds people and tokens, exports everything, erases visitors, and all of the above.",
+            Role::Owner => {
+                "changes settings and credentials, adds people and tokens, exports everything, erases visitors, and does all that an analyst does."
+            }
         }
     }
 }

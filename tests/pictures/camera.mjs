@@ -64,9 +64,14 @@ export async function startCamera(folder, { small = true } = {}) {
     /** The whole page, or its upper part where it is very long. */
     async whole(page, name) {
       await still(page);
-      const height = await page.evaluate(() => document.documentElement.scrollHeight);
-      const { width } = page.viewportSize();
-      keep(name, await page.screenshot({ fullPage: true, animations: 'disabled', caret: 'hide', clip: { x: 0, y: 0, width, height: Math.min(height, TALLEST) } }));
+      const height = Math.min(TALLEST, await page.evaluate(() => document.documentElement.scrollHeight));
+      const before = page.viewportSize();
+      // What sticks to the window's end stands at the picture's.
+      await page.setViewportSize({ ...before, height });
+      await page.evaluate(() => scrollTo(0, 0));
+      await still(page);
+      keep(name, await page.screenshot({ animations: 'disabled', caret: 'hide' }));
+      await page.setViewportSize(before);
     },
     /** What these selectors show, with what stands between them. */
     async part(page, name, ...selectors) {
