@@ -2,42 +2,14 @@
 
 use crate::intake::TYPE;
 use serde::Serialize;
+use tagwerk_protocol::group::connect::WayKind;
 use tagwerk_protocol::group::{Group, Postback};
-
-/// What an address is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UrlKind {
-    /// An affiliate's postbacks.
-    Affiliate,
-    /// A vendor's postbacks, which also tell about buyer and order.
-    Vendor,
-    /// A vendor's signed notifications.
-    Ipn,
-    /// Whoever calls the way trackers are called.
-    Tracker,
-    /// An image in a page: no secret in it, and no money by it.
-    Pixel,
-}
-
-impl UrlKind {
-    /// The word in the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            UrlKind::Affiliate => "affiliate",
-            UrlKind::Vendor => "vendor",
-            UrlKind::Ipn => "ipn",
-            UrlKind::Tracker => "tracker",
-            UrlKind::Pixel => "pixel",
-        }
-    }
-}
 
 /// An address, and where to enter it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PostbackUrl {
     /// What it is for.
-    pub kind: UrlKind,
+    pub kind: WayKind,
     /// The group's name.
     pub group: String,
     /// What people call the network.
@@ -75,18 +47,41 @@ fn of_network(base: &str, group: &Group) -> Vec<PostbackUrl> {
         let collect = |macros: String| format!("{base}/collect/{}?{macros}", group.name);
         let affiliate = Postback::query(&postback.affiliate_macros);
         if !affiliate.is_empty() {
-            urls.push(url(UrlKind::Affiliate, collect(affiliate), &postback.setup));
+            urls.push(url(WayKind::Affiliate, collect(affiliate), &postback.setup));
         }
         if !postback.vendor_macros.is_empty() {
             let vendor = Postback::query(postback.affiliate_macros.iter().chain(&postback.vendor_macros));
             let setup = postback.vendor_setup.as_deref().unwrap_or(&postback.setup);
-            urls.push(url(UrlKind::Vendor, collect(vendor), setup));
+            urls.push(url(WayKind::Vendor, collect(vendor), setup));
         }
     }
     if let Some(ipn) = &group.ipn {
-        urls.push(url(UrlKind::Ipn, format!("{base}/ipn/{}", group.name), &ipn.setup));
+        urls.push(url(WayKind::Ipn, format!("{base}/ipn/{}", group.name), &ipn.setup));
     }
     urls
+}
+
+/// Whether a group's postback URLs for affiliates and vendors differ, so that calls tell by which of them they came.
+pub fn tells_apart(group: &Group) -> bool {
+    group
+        .postback
+        .as_ref()
+        .is_some_and(|postback| !postback.affiliate_macros.is_empty() && !postback.vendor_macros.is_empty())
+}
+
+/// By which of a group's postback URLs a call with parameters of these names came. A URL as it was handed out has all names of its own,
+/// whatever stands behind them; of one that somebody wrote or changed it cannot be told.
+pub fn came_by(postback: &Postback, names: &[String]) -> Option<WayKind> {
+    let has = |wanted: &String| {
+        let wanted = Postback::plain_name(wanted);
+        names.iter().any(|name| Postback::plain_name(name) == wanted)
+    };
+    let (affiliate, vendor) = (&postback.affiliate_macros, &postback.vendor_macros);
+    match (affiliate.iter().all(has), vendor.iter().all(has), vendor.iter().any(has)) {
+        (true, true, true) => Some(WayKind::Vendor),
+        (true, false, false) => Some(WayKind::Affiliate),
+        _ => None,
+    }
 }
 
 /// Each parameter stands under its own name: which macro goes there, only the sender knows.
@@ -103,10 +98,10 @@ fn of_tracker(public_url: &str, site_id: &str, base: &str, group: &Group) -> Vec
         url,
         setup: setup.to_owned(),
     };
-    let tracker = url(UrlKind::Tracker, format!("{base}/postback?{}", Postback::query(names)), &postback.setup);
+    let tracker = url(WayKind::Tracker, format!("{base}/postback?{}", Postback::query(names)), &postback.setup);
     let pixel = postback.pixel.as_ref().map(|pixel| {
         let query = format!("format=img&{}={}&{TYPE}={}", fields.click_id, pixel.click_id, pixel.kind);
-        url(UrlKind::Pixel, format!("{public_url}/{site_id}/postback?{query}"), &pixel.setup)
+        url(WayKind::Pixel, format!("{public_url}/{site_id}/postback?{query}"), &pixel.setup)
     });
     [tracker].into_iter().chain(pixel).collect()
 }
@@ -167,7 +162,7 @@ payment = "payment"
 
     const WITHOUT_POSTBACKS: &str = "title = \"Other\"\n[link]\nsub_id = \"tid\"\nhosts = [\"other.example\"]\n";
 
-    fn urls(groups: &[(&str, &str)]) -> Vec<(UrlKind, String, String)> {
+    fn urls(groups: &[(&str, &str)]) -> Vec<(WayKind, String, String)> {
         let groups: Vec<Group> =
             groups.iter().map(|(name, text)| Group::parse(name, name, text).expect("a group")).collect();
         let urls = of("https://t.example", "PUBLIC", "SECRET", &groups);
@@ -179,25 +174,38 @@ payment = "payment"
         let found = urls(&[("network", NETWORK)]);
         let expected = [
             (
-                UrlKind::Affiliate,
+                WayKind::Affiliate,
                 "https://t.example/SECRET/collect/network?cid={cid}&amount={amount}",
                 "Net Work: Account > S2S",
             ),
             (
-                UrlKind::Vendor,
+                WayKind::Vendor,
                 "https://t.example/SECRET/collect/network?cid={cid}&amount={amount}&email={email}&order_id={order_id}",
                 "Net Work: Settings > S2S",
             ),
-            (UrlKind::Ipn, "https://t.example/SECRET/ipn/network", "Net Work: Settings > IPN"),
+            (WayKind::Ipn, "https://t.example/SECRET/ipn/network", "Net Work: Settings > IPN"),
         ];
         assert_eq!(found, expected.map(|(kind, url, setup)| (kind, url.to_owned(), setup.to_owned())));
     }
 
     #[test]
+    fn a_call_tells_by_its_names_alone_by_which_url_it_came() {
+        let group = Group::parse("network", "network", NETWORK).expect("a group");
+        let postback = group.postback.as_ref().expect("postbacks");
+        let by = |names: &[&str]| came_by(postback, &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert!(tells_apart(&group));
+        assert_eq!(by(&["cid", "AMOUNT", "type"]), Some(WayKind::Affiliate));
+        assert_eq!(by(&["cid", "amount", "email", "order-id"]), Some(WayKind::Vendor));
+        assert_eq!(by(&["cid", "amount", "order_id"]), None, "affiliates use it, too");
+        assert_eq!(by(&["cid"]), None, "written by hand");
+        assert!(!tells_apart(&Group::parse("other", "other", WITHOUT_POSTBACKS).expect("a group")));
+    }
+
+    #[test]
     fn trackers_come_last_and_a_pixel_holds_the_public_id_alone() {
         let found = urls(&[("a-tracker", TRACKER), ("network", NETWORK), ("other", WITHOUT_POSTBACKS)]);
-        let kinds: Vec<UrlKind> = found.iter().map(|(kind, _, _)| *kind).collect();
-        use UrlKind::{Affiliate, Ipn, Pixel, Tracker, Vendor};
+        let kinds: Vec<WayKind> = found.iter().map(|(kind, _, _)| *kind).collect();
+        use WayKind::{Affiliate, Ipn, Pixel, Tracker, Vendor};
         assert_eq!(kinds, [Affiliate, Vendor, Ipn, Tracker, Pixel]);
         assert_eq!(
             found[3].1,

@@ -4,7 +4,7 @@
 //! In texts, `*words*` stand on the network's screen and `` `letters` `` are to be read letter by letter.
 
 use super::{Group, Postback};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How a network is connected.
@@ -41,18 +41,18 @@ pub struct Way {
 }
 
 /// Which of a group's addresses a way needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WayKind {
     /// An affiliate's postbacks.
     Affiliate,
-    /// A vendor's postbacks.
+    /// A vendor's postbacks, which also tell about buyer and order.
     Vendor,
     /// A vendor's signed notifications.
     Ipn,
     /// Whoever calls the way trackers are called.
     Tracker,
-    /// An image in a page.
+    /// An image in a page: no secret in it, and no money by it.
     Pixel,
 }
 

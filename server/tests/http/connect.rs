@@ -4,6 +4,9 @@ use crate::dashboard::{Browser, location, session};
 use crate::ipn::{PASSPHRASE, notify};
 use crate::server::{Server, error_of, sale};
 use serde_json::{Value, json};
+use tagwerk_protocol::group::Group;
+
+const NETWORK: &str = include_str!("../../../groups/digistore24.toml");
 
 /// The text of a page, as a person reads what is escaped in it.
 fn read(page: &str) -> String {
@@ -326,6 +329,20 @@ async fn each_milestone_is_reached_by_its_own_first_and_a_test_is_no_sale() {
     assert_eq!(reached("").await, ["tag", "click", "test", "sale"]);
     assert_eq!(reached("?group=digistore24").await, ["real-collect"]);
     assert!(reached("?group=tracker").await.is_empty());
+    let handed_out = async |vendor: bool, transaction: &str| {
+        let group = Group::parse("digistore24", "its file", NETWORK).expect("the network's file");
+        let postback = group.postback.expect("postbacks");
+        let more = postback.vendor_macros.iter().filter(|_| vendor);
+        let names = postback.affiliate_macros.iter().chain(more);
+        let sale = sale(&click_id, transaction);
+        let value = |name: &str| sale.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value);
+        let query: Vec<(&str, &str)> = names.map(|name| (name.as_str(), value(name))).collect();
+        assert_eq!(server.postback(&query).await.0, 200);
+    };
+    handed_out(true, "t-2").await;
+    assert_eq!(reached("?group=digistore24").await, ["real-collect", "real-vendor"]);
+    handed_out(false, "t-3").await;
+    assert_eq!(reached("?group=digistore24").await, ["real-collect", "real-affiliate", "real-vendor"]);
     let page = browser.page(&connect(&server, "")).await;
     assert_eq!(page.matches("class=\"done\"").count(), 4, "{page}");
 }

@@ -4,7 +4,7 @@ use super::super::head::{Head, Tab, find, no_site};
 use super::super::page::{self, PageAssets};
 use super::super::when::Moment;
 use super::catalog::{Standing, receives};
-use super::milestones::{LOOKED_AT, LOOKED_AT_SAID};
+use super::milestones::{self, LOOKED_AT, LOOKED_AT_SAID, Milestone};
 use super::rules::{self, ValueChoice};
 use super::settings_form::{Filled, Input, Problems, SettingsForm};
 use super::trial::{self, ClickChoice, Told};
@@ -15,7 +15,7 @@ use crate::http::session::SignedIn;
 use crate::people::{Role, Who};
 use crate::postback_urls;
 use crate::settings::{GroupSettings, SiteSettings};
-use crate::store::{Arrival, Site};
+use crate::store::{Arrival, Channel, Site};
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -36,6 +36,8 @@ struct GroupPage {
     /// Whether sales are told at all.
     receives: bool,
     ways: Vec<WayEntry>,
+    /// Of a group with several postback URLs, whether a real one has come by any of them.
+    any_url: Option<Milestone>,
     clicks: Vec<ClickChoice>,
     told: Option<Told>,
     value: Option<ValueChoice>,
@@ -108,12 +110,14 @@ impl Found {
         let (may_work, may_change) = (who.role >= Role::Analyst, who.role >= Role::Owner);
         let arrivals = app.store.arrivals(&site_id, LOOKED_AT).await?;
         let of_group: Vec<&Arrival> = arrivals.iter().filter(|one| one.group == group.name).collect();
+        let came_by = milestones::came_by(app, &site_id, group).await?;
         let form = SettingsForm::of(group, &said, refused);
         let shown = Shown {
             urls: postback_urls::of(&app.public_url, &site_id, &self.site.tracking_id, [group]),
             secrets: may_work,
             has_passphrase: said.ipn_passphrase.is_some(),
             arrivals: &arrivals,
+            came_by: &came_by,
             tested: done.way.as_deref().and_then(ways::kind),
         };
         let told = match &done.test {
@@ -134,6 +138,8 @@ impl Found {
             looked_at: LOOKED_AT_SAID,
             receives: receives(group),
             ways: ways::of(group, shown),
+            any_url: postback_urls::tells_apart(group)
+                .then(|| milestones::of_channel(&group.name, Channel::Collect, &arrivals)),
             clicks: if may_work { trial::clicks(app, &site_id).await? } else { Vec::new() },
             told,
             value: rules::of(group, self.settings.purchase_value),

@@ -6,12 +6,18 @@ use crate::app::App;
 use crate::app::SharedApp;
 use crate::http::error::Error;
 use crate::http::session::SignedIn;
-use crate::store::{Arrival, Channel, Millis, Order, Page, PostbackState};
+use crate::jobs::replay::opened;
+use crate::postback_urls;
+use crate::reading::{Corrections, parameters};
+use crate::store::{Arrival, Channel, Field, Filter, Millis, Order, Page, PostbackState};
+use crate::trial_call;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tagwerk_protocol::group::Group;
+use tagwerk_protocol::group::connect::WayKind;
 
 /// How many of the last postbacks are looked at.
 pub(super) const LOOKED_AT: usize = 10_000;
@@ -98,6 +104,52 @@ pub(super) fn of_channel(group: &str, channel: Channel, arrivals: &[Arrival]) ->
     Milestone::last(&format!("real-{}", channel.as_str()), title, at, "Waiting for the first real one.")
 }
 
+/// How many of a group's last postbacks are opened to see by which of its URLs they came.
+const OPENED: usize = 500;
+
+/// When the last real postback came by each of a group's URLs, as far as postbacks say by which.
+pub(super) type CameBy = Vec<(WayKind, Millis)>;
+
+/// Opens a group's last postbacks and tells by which URL they came.
+///
+/// # Errors
+/// The store is not available.
+pub(super) async fn came_by(app: &App, site_id: &str, group: &Group) -> Result<CameBy, Error> {
+    let mut found = CameBy::new();
+    let Some(postback) = group.postback.as_ref().filter(|_| postback_urls::tells_apart(group)) else {
+        return Ok(found);
+    };
+    let only = vec![(Field::Group, group.name.clone()), (Field::Channel, Channel::Collect.as_str().to_owned())];
+    let page = Page { filter: Filter { only, ..Filter::default() }, ..Page::first(OPENED) };
+    for row in app.store.postbacks(site_id, page).await?.items {
+        let is_real =
+            row.conversion_id.is_some() && ["accepted", "unattributed", "updated"].contains(&row.state.as_str());
+        let Some(raw) = is_real.then(|| opened(app, &row).ok()).flatten() else { continue };
+        let names: Vec<String> =
+            parameters(Channel::Collect, &raw, &Corrections::new()).into_iter().map(|(name, _)| name).collect();
+        let Some(kind) = postback_urls::came_by(postback, &names) else { continue };
+        if !found.iter().any(|(known, _)| *known == kind) {
+            found.push((kind, row.received_at));
+        }
+        if found.len() == 2 {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a real call has come by this way: by its URL, where calls say by which they came, else by its channel.
+pub(super) fn of_way(group: &Group, kind: WayKind, arrivals: &[Arrival], came_by: &CameBy) -> Milestone {
+    match kind {
+        WayKind::Affiliate | WayKind::Vendor if postback_urls::tells_apart(group) => {
+            let at = came_by.iter().find(|(known, _)| *known == kind).map(|(_, at)| *at);
+            let id = format!("real-{}", kind.as_str());
+            Milestone::last(&id, "Real postbacks arrive by this URL", at, "Waiting for the first real one.")
+        }
+        _ => of_channel(&group.name, trial_call::channel(kind), arrivals),
+    }
+}
+
 #[derive(Deserialize)]
 pub(super) struct Asked {
     group: Option<String>,
@@ -112,7 +164,15 @@ pub(super) async fn poll(
 ) -> Result<Response, Error> {
     let arrivals = app.store.arrivals(&site_id, LOOKED_AT).await?;
     let milestones = match asked.group {
-        Some(group) => Channel::ALL.map(|channel| of_channel(&group, channel, &arrivals)).to_vec(),
+        Some(name) => {
+            let mut milestones = Channel::ALL.map(|channel| of_channel(&name, channel, &arrivals)).to_vec();
+            if let Some(group) = app.groups.get(&name).filter(|group| postback_urls::tells_apart(group)) {
+                let came_by = came_by(&app, &site_id, group).await?;
+                let ways = [WayKind::Affiliate, WayKind::Vendor];
+                milestones.extend(ways.map(|kind| of_way(group, kind, &arrivals, &came_by)));
+            }
+            milestones
+        }
         None => of_site(&app, &site_id, &arrivals).await?,
     };
     let items: Vec<Value> = milestones.iter().map(Milestone::json).collect();

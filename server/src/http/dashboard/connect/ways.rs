@@ -1,7 +1,7 @@
 //! The ways in which a group is connected: the address to copy, the steps in the network's own words, and whether a test can be sent.
 
-use super::milestones::{self, Milestone};
-use crate::postback_urls::{PostbackUrl, UrlKind};
+use super::milestones::{self, CameBy, Milestone};
+use crate::postback_urls::PostbackUrl;
 use crate::store::Arrival;
 use crate::trial_call;
 use tagwerk_protocol::group::Group;
@@ -79,6 +79,8 @@ pub(super) struct Shown<'a> {
     pub(super) has_passphrase: bool,
     /// What has come.
     pub(super) arrivals: &'a [Arrival],
+    /// By which URL real ones came, as far as they say.
+    pub(super) came_by: &'a CameBy,
     /// The way that a test was sent by just now.
     pub(super) tested: Option<WayKind>,
 }
@@ -103,10 +105,16 @@ pub(super) fn of(group: &Group, shown: Shown<'_>) -> Vec<WayEntry> {
             .collect(),
         None => {
             let way = |url: &PostbackUrl| {
-                let kind = kind_of(url.kind);
                 let step = format!("Open {} and paste the URL below.", url.setup);
                 let steps = if url.setup.is_empty() { Vec::new() } else { vec![Words::of(&step)] };
-                entry(group, kind, address_title(kind).to_owned(), Words::default(), (steps, Vec::new()), &shown)
+                entry(
+                    group,
+                    url.kind,
+                    address_title(url.kind).to_owned(),
+                    Words::default(),
+                    (steps, Vec::new()),
+                    &shown,
+                )
             };
             shown.urls.iter().map(way).collect()
         }
@@ -129,8 +137,8 @@ fn entry(
     shown: &Shown<'_>,
 ) -> WayEntry {
     let channel = trial_call::channel(kind);
-    let waits = milestones::of_channel(&group.name, channel, shown.arrivals);
-    let url = shown.urls.iter().find(|url| kind_of(url.kind) == kind).map(|url| url.url.clone());
+    let waits = milestones::of_way(group, kind, shown.arrivals, shown.came_by);
+    let url = shown.urls.iter().find(|url| url.kind == kind).map(|url| url.url.clone());
     // A notification's address cannot be told from its arrivals before it is used; what is used is unfolded.
     let is_used = shown.arrivals.iter().any(|one| one.group == group.name && one.channel == channel);
     let is_main = kind != WayKind::Vendor;
@@ -158,16 +166,6 @@ fn test(group: &Group, kind: WayKind, has_passphrase: bool) -> Test {
         (_, true, None) => Test::None(NO_EXAMPLE),
         (WayKind::Ipn, true, Some(_)) if !has_passphrase => Test::NeedsPassphrase,
         (_, true, Some(_)) => Test::Offered,
-    }
-}
-
-fn kind_of(kind: UrlKind) -> WayKind {
-    match kind {
-        UrlKind::Affiliate => WayKind::Affiliate,
-        UrlKind::Vendor => WayKind::Vendor,
-        UrlKind::Ipn => WayKind::Ipn,
-        UrlKind::Tracker => WayKind::Tracker,
-        UrlKind::Pixel => WayKind::Pixel,
     }
 }
 
