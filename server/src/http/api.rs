@@ -27,6 +27,7 @@ mod platforms;
 mod rates;
 mod report;
 mod saved_reports;
+mod sent_file;
 mod settings;
 mod shapes;
 

@@ -154,6 +154,17 @@ async fn a_report_is_saved_under_a_name_replaced_and_removed() {
     ] {
         assert_eq!(save(report.clone()).await.status(), 422, "{report}");
     }
+    for (query, word) in [
+        ("by=campaign", "query: by cannot be campaign"),
+        ("by=day&days=7", "no parameter days"),
+        ("by=day&column=visits&column=luck", "column cannot be luck"),
+    ] {
+        let (status, sentence) = error_of(save(json!({ "name": "x", "query": query })).await).await;
+        assert_eq!(status, 422, "{query}");
+        assert!(sentence.contains(word), "{sentence}");
+    }
+    let chosen = json!({ "name": "x", "query": "by=day&where=utm_source:a&column=visits&column=roi" });
+    assert_eq!(save(chosen).await.status(), 200);
     let path = format!("/saved_reports/{}", first["id"].as_str().expect("an id"));
     assert_eq!(ask(&server, Method::DELETE, &path, "").await.status(), 204);
     assert_eq!(ask(&server, Method::DELETE, &path, "").await.status(), 404);

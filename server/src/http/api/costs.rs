@@ -1,5 +1,6 @@
 //! What was spent on ads: costs by hand, and from files.
 
+use super::sent_file::{self, whole};
 use super::settings::existing;
 use super::shapes::time;
 use crate::app::{SharedApp, row_id};
@@ -9,13 +10,13 @@ use crate::costs::file::{Choices, Line, MAX_BYTES};
 use crate::costs::{Cost, FIRST, LAST, Said, written};
 use crate::http::error::Error;
 use crate::http::operator::{Changing, Operator};
-use crate::http::request::{self, BodyError, body_within, header_text};
+use crate::http::request;
 use crate::http::spending::{Looked, days, look, take, totals};
 use crate::settings::SiteSettings;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -163,13 +164,7 @@ pub(super) async fn import(
 ) -> Result<Json<Value>, Error> {
     let site = existing(&app, &site_id).await?;
     let (choices, dry_run) = choices(query.as_deref().unwrap_or_default())?;
-    if header_text(&headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("multipart/")) {
-        return Err(Error::Invalid("send the file itself as the body (text/csv), not a form with a file in it".into()));
-    }
-    let file = body_within(MAX_BYTES, body).await.map_err(|error| match error {
-        BodyError::TooLarge(_) => Error::TooLarge(format!("the file is longer than {} MB", MAX_BYTES / 1_000_000)),
-        BodyError::Broken => Error::Invalid("the body broke off".into()),
-    })?;
+    let file = whole(&headers, body, MAX_BYTES / 1_000_000, None).await?;
     let currency = SiteSettings::of(&site)?.cost_currency().to_owned();
     let looked = look(&app, &site_id, file, choices, currency).await?;
     let looked = looked.map_err(|refused| Error::Refused(refused.sentence))?;
@@ -208,22 +203,9 @@ fn looked_json(Looked { told, change }: &Looked, dry_run: bool) -> Value {
 
 /// What the query says of a file, and whether it is only to be looked at.
 fn choices(query: &str) -> Result<(Choices, bool), Error> {
-    let (mut choices, mut dry_run) = (Choices::default(), false);
-    for (name, value) in form::pairs(query) {
-        match (name.as_str(), value.as_str()) {
-            ("dry_run", "true" | "1") => dry_run = true,
-            ("dry_run", "false" | "0") => dry_run = false,
-            ("dry_run", _) => return Err(Error::Invalid("dry_run must be true or false".into())),
-            (name, value) => {
-                if !choices.set(name, value).map_err(Error::Invalid)? {
-                    return Err(Error::Invalid(format!(
-                        "{name} is not known here; there are dry_run, source, currency, decimals, dates, column.<name> and \
-                         with.<dimension>"
-                    )));
-                }
-            }
-        }
-    }
+    const KNOWN: &str = "source, currency, decimals, dates, column.<name> and with.<dimension>";
+    let mut choices = Choices::default();
+    let dry_run = sent_file::choices(query, KNOWN, |name, value| choices.set(name, value))?;
     Ok((choices, dry_run))
 }
 

@@ -1,13 +1,13 @@
 //! Past conversions from a file: `POST .../import`, a dry run or a job.
 
+use super::sent_file::{self, whole};
 use super::settings::existing;
 use super::shapes::job_json;
-use crate::app::{App, SharedApp};
+use crate::app::SharedApp;
 use crate::audit;
 use crate::csv::import::Choices;
 use crate::http::error::Error;
 use crate::http::operator::Changing;
-use crate::http::request::{BodyError, body_within, header_text};
 use crate::importing::rehearsal::{RehearsalError, rehearse};
 use crate::importing::{ImportError, Importer};
 use crate::jobs::import;
@@ -15,9 +15,8 @@ use crate::settings::SiteSettings;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
-use tagwerk_protocol::form;
 
 /// Takes a file of past conversions: answers what would become of it, or the job that brings it in.
 pub(super) async fn receive(
@@ -30,10 +29,7 @@ pub(super) async fn receive(
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let site = existing(&app, &site_id).await?;
     let (choices, dry_run) = choices(query.as_deref().unwrap_or_default())?;
-    if header_text(&headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("multipart/")) {
-        return Err(Error::Invalid("send the file itself as the body (text/csv), not a form with a file in it".into()));
-    }
-    let file = whole(&app, body).await?;
+    let file = whole(&headers, body, app.config.limits.import_mb, Some("limits.import_mb")).await?;
     let settings = SiteSettings::of(&site)?;
     let imports = crate::groups::imports().map_err(Error::broken)?;
     let importer = Importer { groups: &app.groups, imports: &imports, vault: &app.vault, settings: &settings };
@@ -52,31 +48,10 @@ pub(super) async fn receive(
 
 /// What the query says of the file, and whether it is only to be tried.
 fn choices(query: &str) -> Result<(Choices, bool), Error> {
-    let (mut choices, mut dry_run) = (Choices::default(), false);
-    for (name, value) in form::pairs(query) {
-        match (name.as_str(), value.as_str()) {
-            ("dry_run", "true" | "1") => dry_run = true,
-            ("dry_run", "false" | "0") => dry_run = false,
-            ("dry_run", _) => return Err(Error::Invalid("dry_run must be true or false".into())),
-            (name, value) => {
-                if !choices.set(name, value).map_err(Error::Invalid)? {
-                    return Err(Error::Invalid(format!(
-                        "{name} is not known here; there are dry_run, group, format, zone, decimals, dates, without_id \
-                         and column.<name>"
-                    )));
-                }
-            }
-        }
-    }
+    const KNOWN: &str = "group, format, zone, decimals, dates, without_id and column.<name>";
+    let mut choices = Choices::default();
+    let dry_run = sent_file::choices(query, KNOWN, |name, value| choices.set(name, value))?;
     Ok((choices, dry_run))
-}
-
-async fn whole(app: &App, body: Body) -> Result<Vec<u8>, Error> {
-    let limit = app.config.limits.import_mb;
-    body_within(limit.saturating_mul(1_000_000), body).await.map_err(|error| match error {
-        BodyError::TooLarge(_) => Error::TooLarge(format!("the file is longer than {limit} MB (limits.import_mb)")),
-        BodyError::Broken => Error::Invalid("the body broke off".into()),
-    })
 }
 
 impl From<ImportError> for Error {

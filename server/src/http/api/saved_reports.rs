@@ -7,6 +7,9 @@ use crate::audit;
 use crate::http::error::Error;
 use crate::http::operator::{Changing, Operator};
 use crate::http::request;
+use crate::reporting;
+use crate::reports::{Circumstances, Metric, Question};
+use crate::settings::SiteSettings;
 use crate::store::SavedReport;
 use axum::Json;
 use axum::body::Body;
@@ -14,6 +17,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tagwerk_protocol::form;
 
 /// Most characters of a report's name.
 pub(super) const LONGEST_NAME: usize = 100;
@@ -56,7 +60,7 @@ pub(super) async fn save(
     Path(site_id): Path<String>,
     body: Body,
 ) -> Result<Json<Value>, Error> {
-    existing(&app, &site_id).await?;
+    let site = existing(&app, &site_id).await?;
     let body = request::body(&app, body).await.map_err(|error| error.sentence(&app))?;
     let New { name, query } = serde_json::from_slice(&body).map_err(|error| {
         let example = r#"{"name": "Campaigns of the month", "query": "by=utm_campaign"}"#;
@@ -67,11 +71,24 @@ pub(super) async fn save(
         return Err(Error::Refused("name: a report is saved under a name".into()));
     }
     let query = line("query", query.trim().trim_start_matches('?'), LONGEST_QUERY)?;
+    let now = reporting::circumstances(&SiteSettings::of(&site)?, app.now());
+    understood(&query, &now).map_err(|problem| Error::Refused(format!("query: {problem}")))?;
     let saved = SavedReport { id: row_id(), name, query, created_at: app.now(), created_by: who.name.clone() };
     let saved = app.store.save_report(&site_id, saved).await?;
     let about = json!({ "name": saved.name, "query": saved.query });
     audit::note(&app, &who, Some(&site_id), "report.saved", about).await;
     Ok(Json(report_json(&saved)))
+}
+
+/// Whether a report can be made of a query: a question, and the columns that a page shows of it.
+fn understood(query: &str, now: &Circumstances) -> Result<(), String> {
+    let is_column = |(name, _): &(String, String)| name == "column";
+    let (columns, asked): (Vec<_>, Vec<_>) = form::pairs(query).partition(is_column);
+    if let Some((_, word)) = columns.iter().find(|(_, word)| Metric::parse(word).is_none()) {
+        let known: Vec<&str> = Metric::ALL.iter().map(|metric| metric.as_str()).collect();
+        return Err(format!("column cannot be {word}; it is one of {}", known.join(", ")));
+    }
+    Question::read(&asked, now).map(|_| ())
 }
 
 /// `DELETE .../saved_reports/{report_id}`.
