@@ -1,32 +1,29 @@
 //! Costs: what was spent on ads, by hand, from files, and by the address of a landing page.
 
+mod changes;
 mod guides;
 mod upload;
 
 use super::figures::Figures;
 use super::head::{Head, Tab, find, no_site};
 use super::page::{self, PageAssets};
-use crate::app::ChangeError;
-use crate::app::{SharedApp, row_id};
-use crate::audit;
+use crate::app::SharedApp;
 use crate::costs::{Cost, FIRST, LAST, Problem, Said};
 use crate::http::error::Error;
-use crate::http::session::{Analyst, Owner, SameOrigin, SignedIn};
+use crate::http::session::SignedIn;
 use crate::http::spending::spent_between;
 use crate::people::{Role, Who};
-use crate::settings::{SettingsError, SiteSettings};
+use crate::settings::SiteSettings;
 use crate::store::Site;
 use askama::Template;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Form, Path, RawQuery, State};
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use guides::{Guide, guides};
 use jiff::ToSpan;
 use jiff::civil::Date;
-use serde::Deserialize;
-use serde_json::json;
 use std::collections::BTreeMap;
 use tagwerk_protocol::form;
 use tagwerk_protocol::money::Amount;
@@ -42,11 +39,11 @@ const PARAM: &str = "cost";
 pub(super) fn routes() -> Router<SharedApp> {
     let files = post(upload::upload).layer(DefaultBodyLimit::max(upload::MAX_FORM));
     Router::new()
-        .route("/sites/{site_id}/costs", get(show).post(add))
+        .route("/sites/{site_id}/costs", get(show).post(changes::add))
         .route("/sites/{site_id}/costs/file", files)
-        .route("/sites/{site_id}/costs/forget", post(forget))
-        .route("/sites/{site_id}/costs/parameter", post(parameter))
-        .route("/sites/{site_id}/costs/{cost_id}/remove", post(remove))
+        .route("/sites/{site_id}/costs/forget", post(changes::forget))
+        .route("/sites/{site_id}/costs/parameter", post(changes::parameter))
+        .route("/sites/{site_id}/costs/{cost_id}/remove", post(changes::remove))
 }
 
 /// A dimension and its value.
@@ -326,138 +323,5 @@ fn entry(cost: Cost, site_id: &str, figures: &Figures) -> Entry {
         source: cost.source,
         note: cost.note,
         href: format!("/sites/{site_id}/reports?{query}"),
-    }
-}
-
-/// Leads back to the list, which says what was done.
-fn done(site_id: &str, query: &str) -> Response {
-    page::guarded(Redirect::to(&format!("/sites/{site_id}/costs?{query}")).into_response())
-}
-
-/// Adds a cost by hand.
-async fn add(
-    _: SameOrigin,
-    Analyst(who): Analyst,
-    State(app): State<SharedApp>,
-    Path(site_id): Path<String>,
-    headers: HeaderMap,
-    Form(fields): Form<BTreeMap<String, String>>,
-) -> Result<Response, Error> {
-    let Some((site, head)) = find(&app, &site_id, Tab::Costs).await? else { return Ok(no_site()) };
-    let of = |name: &str| fields.get(name).map(|value| value.trim().to_owned()).unwrap_or_default();
-    let dimensions = fields.iter().filter_map(|(name, value)| {
-        Some((name.strip_prefix("of.")?.to_owned(), value.trim().to_owned())).filter(|(_, value)| !value.is_empty())
-    });
-    let said = Said {
-        first_day: of("first_day"),
-        last_day: of("last_day"),
-        dimensions: dimensions.collect(),
-        // People write decimals as their language does; what stands here is one amount without thousands set apart.
-        amount: of("amount").replace(',', "."),
-        currency: of("currency"),
-        note: of("note"),
-    };
-    match said.read(row_id(), app.now()) {
-        Ok(cost) => {
-            let about = json!({
-                "id": cost.id,
-                "days": [cost.first_day.to_string(), cost.last_day.to_string()],
-                "dimensions": cost.dimensions,
-                "amount": crate::costs::written(cost.amount),
-                "currency": cost.currency,
-            });
-            let mut query = "said=added".to_owned();
-            if cost.last_day < today(&app, &SiteSettings::of(&site)?).saturating_sub((DEFAULT_DAYS - 1).days()) {
-                form::push(&mut query, "from", &cost.first_day.to_string());
-                form::push(&mut query, "to", &cost.last_day.to_string());
-            }
-            app.store.add_costs(&site_id, vec![cost]).await?;
-            audit::note(&app, &who, Some(&site_id), "cost.added", about).await;
-            Ok(done(&site_id, &query))
-        }
-        Err(problem) => {
-            let mut page = costs_page(&app, &who, &site, head, Asked::default(), &Figures::of(&headers)).await?;
-            page.notice =
-                Some(Notice { good: false, said: "The cost was not added: see the field that is marked.".into() });
-            page.platforms =
-                platforms_offered(&app, said.dimensions.get("platform").map(String::as_str).unwrap_or_default());
-            page.said = said;
-            page.wrong = Some(problem);
-            page::render(StatusCode::UNPROCESSABLE_ENTITY, &page)
-        }
-    }
-}
-
-async fn remove(
-    _: SameOrigin,
-    Analyst(who): Analyst,
-    State(app): State<SharedApp>,
-    Path((site_id, cost_id)): Path<(String, String)>,
-) -> Result<Response, Error> {
-    let removed = app.store.remove_cost(&site_id, &cost_id).await?;
-    if removed {
-        audit::note(&app, &who, Some(&site_id), "cost.removed", json!({ "id": cost_id })).await;
-    }
-    Ok(done(&site_id, if removed { "said=removed" } else { "said=gone" }))
-}
-
-#[derive(Deserialize)]
-struct ForgetForm {
-    #[serde(default)]
-    source: String,
-    #[serde(default)]
-    from: String,
-    #[serde(default)]
-    to: String,
-}
-
-/// Removes what came from files of a name.
-async fn forget(
-    _: SameOrigin,
-    Analyst(who): Analyst,
-    State(app): State<SharedApp>,
-    Path(site_id): Path<String>,
-    Form(given): Form<ForgetForm>,
-) -> Result<Response, Error> {
-    let days = given.from.parse::<Date>().ok().zip(given.to.parse::<Date>().ok());
-    let Some((from, to)) = days else {
-        let sentence = "Go back and say from which day to which.";
-        return Ok(page::refuse(StatusCode::UNPROCESSABLE_ENTITY, "Those are no days", sentence));
-    };
-    let count = app.store.remove_costs_of(&site_id, &given.source, from, to).await?;
-    let about = json!({ "source": given.source, "from": given.from, "to": given.to, "count": count });
-    audit::note(&app, &who, Some(&site_id), "costs.removed", about).await;
-    Ok(done(&site_id, &format!("said=forgotten&count={count}")))
-}
-
-#[derive(Deserialize)]
-struct ParameterForm {
-    #[serde(default)]
-    param: String,
-    #[serde(default)]
-    currency: String,
-}
-
-/// Changes which parameter tells what a visit cost.
-async fn parameter(
-    _: SameOrigin,
-    Owner(who): Owner,
-    State(app): State<SharedApp>,
-    Path(site_id): Path<String>,
-    headers: HeaderMap,
-    Form(given): Form<ParameterForm>,
-) -> Result<Response, Error> {
-    let Some((site, head)) = find(&app, &site_id, Tab::Costs).await? else { return Ok(no_site()) };
-    let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    let change = json!({ "cost": { "param": some(&given.param), "currency": some(&given.currency) } });
-    match audit::patch_settings(&app, &who, &site_id, change).await {
-        Ok(_) => Ok(done(&site_id, "said=parameter#parameter")),
-        Err(ChangeError::Settings(SettingsError::Invalid(sentence))) => {
-            let mut page = costs_page(&app, &who, &site, head, Asked::default(), &Figures::of(&headers)).await?;
-            page.notice = Some(Notice { good: false, said: "The parameter was not saved.".into() });
-            (page.param_said, page.param_currency, page.param_wrong) = (given.param, given.currency, Some(sentence));
-            page::render(StatusCode::UNPROCESSABLE_ENTITY, &page)
-        }
-        Err(error) => Err(error.into()),
     }
 }
