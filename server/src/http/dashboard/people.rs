@@ -13,6 +13,7 @@ use crate::people::{Role, Who};
 use axum::Router;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use serde::Deserialize;
 
 /// The routes of these pages.
 pub(super) fn routes() -> Router<SharedApp> {
@@ -30,6 +31,12 @@ pub(super) fn routes() -> Router<SharedApp> {
         .route("/account/name", post(account::rename))
         .route("/account/password", post(account::change_password))
         .route("/account/sessions", post(account::end_others))
+}
+
+/// What was done just now: an address that a form leads back to says it.
+#[derive(Deserialize)]
+struct SavedQuery {
+    saved: Option<String>,
 }
 
 /// The pages of the server, in the order in which they are offered.

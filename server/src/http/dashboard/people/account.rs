@@ -1,6 +1,6 @@
 //! One's own account: name, password, and where one is signed in.
 
-use super::{Tab, done, head};
+use super::{SavedQuery, Tab, done, head};
 use crate::app::SharedApp;
 use crate::audit;
 use crate::http::dashboard::head::Head;
@@ -75,11 +75,6 @@ async fn account(app: &SharedApp, session: &Session) -> Result<Account, Error> {
         said: None,
         problem: None,
     })
-}
-
-#[derive(Deserialize)]
-pub(super) struct SavedQuery {
-    saved: Option<String>,
 }
 
 pub(super) async fn show(

@@ -1,6 +1,6 @@
 //! People: who may sign in, and what they may do.
 
-use super::{RoleChoice, Tab, done, head, roles};
+use super::{RoleChoice, SavedQuery, Tab, done, head, roles};
 use crate::app::{SharedApp, row_id};
 use crate::audit;
 use crate::http::dashboard::head::Head;
@@ -96,11 +96,6 @@ async fn people_page(app: &SharedApp, who: &Who) -> Result<PeoplePage, Error> {
         name: String::new(),
         roles: roles(Role::ReadOnly),
     })
-}
-
-#[derive(Deserialize)]
-pub(super) struct SavedQuery {
-    saved: Option<String>,
 }
 
 pub(super) async fn show(

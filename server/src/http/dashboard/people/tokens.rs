@@ -1,6 +1,6 @@
 //! API tokens: made, shown once, revoked.
 
-use super::{RoleChoice, Tab, done, head, roles};
+use super::{RoleChoice, SavedQuery, Tab, done, head, roles};
 use crate::app::SharedApp;
 use crate::http::dashboard::head::Head;
 use crate::http::dashboard::page::{self, PageAssets};
@@ -69,11 +69,6 @@ async fn tokens_page(app: &SharedApp, who: &Who) -> Result<TokensPage, Error> {
         roles: roles(Role::ReadOnly),
         api_url: format!("{}/api/v1/sites", app.public_url),
     })
-}
-
-#[derive(Deserialize)]
-pub(super) struct SavedQuery {
-    saved: Option<String>,
 }
 
 pub(super) async fn show(
