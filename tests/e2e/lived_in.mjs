@@ -105,6 +105,8 @@ async function liveIn(server, platforms, { word, visits = word ? 90 : 280 }) {
   const letters = (count) => Array.from({ length: count }, () => one(DIGITS)).join('');
   /** What a column holds: what is pleasant, or what is hostile. */
   const text = (column, pleasant) => (word ? word(column) : pleasant);
+  /** The same where only a line of at most so many characters is taken. */
+  const oneLine = (column, pleasant, most = 500) => text(column, pleasant).replace(/[\p{Cc}\u2028]/gu, ' ').slice(0, most).trim() || 'x';
 
   const api = async (path, options = {}) => {
     const answer = await fetch(`${url}/api/v1${path}`, { ...options, headers: { authorization: `Bearer ${server.token}`, ...options.headers } });
@@ -142,9 +144,10 @@ async function liveIn(server, platforms, { word, visits = word ? 90 : 280 }) {
   const clicks = [];
   const total = CHANNELS.reduce((sum, { share }) => sum + share, 0);
   const times = Array.from({ length: visits }, (_, n) => {
-    if (n >= visits - 6) return now - (visits - n) * 4 * MINUTE;
+    // The last ones are of today: since midnight where the site is, or of the last hours.
+    if (n >= visits - 30) return now - Math.floor(((visits - n) / 30) ** 1.5 * Math.min((now + HOUR) % DAY, 9 * HOUR)) - MINUTE;
     const age = random() ** 1.25 * 28 * DAY;
-    const back = Math.floor(age / DAY);
+    const back = 1 + Math.floor(age / DAY);
     return Math.min(now - back * DAY - Math.floor(random() ** 1.6 * 14 * HOUR), now - 30 * MINUTE);
   }).sort((a, b) => a - b);
   let events = 0;
@@ -177,7 +180,7 @@ async function liveIn(server, platforms, { word, visits = word ? 90 : 280 }) {
     const line = (fields) => new URLSearchParams({ event_id: `e${n}-${(events += 1)}`, ...base, ...fields }).toString();
     const lines = [line({ name: 'PageView', at: landed, ...(channel.click === 'fbclid' && { 'cookie._fbp': `fb.1.${landed}.${1_000_000_000 + below(9e8)}` }) })];
     if (n % 6 === 1) lines.push(line({ name: 'ViewContent', at: landed + 20_000, 'attribute.content': text('attribute', product.name), 'attribute.scrolled': '75' }));
-    if (n % 17 === 3) lines.push(line({ name: text('event', 'recipe_printed').slice(0, 60).replace(/[\0-\x1f\x7f-\x9f]/g, ' ') || 'x', at: landed + 40_000, [`attribute.${text('attribute name', 'recipe')}`]: text('attribute', 'Rye bread') }));
+    if (n % 17 === 3) lines.push(line({ name: oneLine('event', 'recipe_printed', 60), at: landed + 40_000, [`attribute.${text('attribute name', 'recipe')}`]: text('attribute', 'Rye bread') }));
     const isCrawler = n % 41 === 17;
     if (!isCrawler && random() < 0.62) {
       for (let turn = 0; turn <= (n % 11 === 5 ? 1 : 0); turn += 1) {
@@ -278,7 +281,7 @@ async function liveIn(server, platforms, { word, visits = word ? 90 : 280 }) {
 
   // What somebody has to look at: refused ones, some that nobody's click explains, tests, a repeat.
   const lone = (turn, more) => {
-    const { fields } = sale(by(turn), (number += 1), now - turn * HOUR, more);
+    const { fields } = sale(by(turn), (number += 1), Math.max(by(turn).happened, now - 5 * DAY) + turn * 9 * MINUTE, more);
     return fields;
   };
   await collect(lone(1, { transaction_type: '' }), [422]);
@@ -304,14 +307,14 @@ async function liveIn(server, platforms, { word, visits = word ? 90 : 280 }) {
   await ofSite(`/conversions/${sold.at(-1).id}/test`, { is_test: true });
 
   const day = (back) => new Date(now - back * DAY).toISOString().slice(0, 10);
-  const spent = (campaign, source, amount, note, from = 27) => ofSite('/costs', { first_day: day(from), last_day: day(0), amount, currency: 'EUR', dimensions: { utm_source: text('utm_source', source).slice(0, 500), utm_campaign: text('utm_campaign', campaign).slice(0, 500) }, note: text('note', note) });
+  const spent = (campaign, source, amount, note, from = 27) => ofSite('/costs', { first_day: day(from), last_day: day(0), amount, currency: 'EUR', dimensions: { utm_source: oneLine('utm_source', source), utm_campaign: oneLine('utm_campaign', campaign) }, note: oneLine('note', note) });
   await spent('Advent baking 2026 | Reels', 'facebook', '96.40', 'Meta invoice 2026-11');
   await spent('Meal prep | Lookalike 1%', 'facebook', '61.75', 'Meta invoice 2026-11');
   await spent('Dumplings | Spark ads', 'tiktok', '48.00', 'flat fee for the creator', 13);
-  const file = ['Day,Campaign name,Amount spent (EUR)', ...[9, 8, 7, 6].map((back, n) => `${day(back)},"${text('utm_campaign', 'Advent baking 2026 | Reels').replace(/[\0\r\n"]/g, ' ').slice(0, 300).trim() || 'x'}",${(6.2 + n).toFixed(2)}`)].join('\n');
+  const file = ['Day,Campaign name,Amount spent (EUR)', ...[9, 8, 7, 6].map((back, n) => `${day(back)},"${oneLine('utm_campaign', 'Advent baking 2026 | Reels', 300).replaceAll('"', '""')}",${(6.2 + n).toFixed(2)}`)].join('\n');
   await ofSite('/costs/import?source=meta-export.csv&currency=EUR', file);
   for (const [name, query] of [['Campaigns this month', 'by=utm_source,utm_campaign'], ['Products by country', 'by=product,country&sort=-revenue'], ['What mobile earns', 'by=day&where=device:smartphone']]) {
-    await ofSite('/saved_reports', { name: text('report', name).slice(0, 100).trim() || 'null', query });
+    await ofSite('/saved_reports', { name: oneLine('report', name, 100), query });
   }
   const replay = await ofSite('/replay', '');
 
