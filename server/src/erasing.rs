@@ -241,3 +241,103 @@ fn of_books(form: &Postback) -> impl Iterator<Item = &str> {
 fn is_other(raw: &RawRequest) -> bool {
     raw.content_type.as_deref().is_some_and(|kind| !kind.to_ascii_lowercase().contains("form-urlencoded"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::groups;
+    use proptest::prelude::*;
+
+    const CLICK_ID: &str = "758eg6057boyx998uts8t098shhur7sp";
+
+    fn names() -> Names {
+        Names::of(&Groups::load(None).expect("groups"), &groups::clicks().expect("clicks"))
+    }
+
+    fn traces() -> Traces {
+        Traces {
+            visits: BTreeSet::from(["758eg6057boyx998".to_owned()]),
+            visitor: "visitor890123456".into(),
+            texts: BTreeSet::from(["Cj0KCQiA-only-hers".to_owned(), "203.0.113.77".to_owned(), "EUR".to_owned()]),
+            orders: BTreeSet::from([("digistore24".to_owned(), "o-77".to_owned())]),
+        }
+    }
+
+    /// The request without the person, read by the rules of a network.
+    fn scrubbed(raw: &RawRequest) -> RawRequest {
+        let all = Groups::load(None).expect("groups");
+        let (names, traces) = (names(), traces());
+        let form = all.get("digistore24").and_then(|group| group.postback.as_ref());
+        let scrubbing = Scrubbing { site_id: "site", names: &names, traces: &traces, form, from_browser: false };
+        scrubbing.request(raw, Note::default())
+    }
+
+    fn query(text: &str) -> String {
+        scrubbed(&RawRequest { query: text.into(), ..RawRequest::default() }).query
+    }
+
+    #[test]
+    fn what_tells_of_a_person_is_emptied_and_what_the_books_are_made_of_stays() {
+        let sent = "email=ann%40example.com&first_name=Ann&gclid=X1&sid1=banner&sid2=ann%40example.com&order_id=o-77\
+                    &product_name=Yoga+@home&amount_brutto=1.00&currency=EUR&src=Cj0KCQiA-only-hers";
+        let kept = "email=&first_name=&gclid=&sid1=banner&sid2=&order_id=o-77\
+                    &product_name=Yoga+%40home&amount_brutto=1.00&currency=EUR&src=";
+        assert_eq!(query(sent), kept);
+    }
+
+    #[test]
+    fn in_the_place_of_the_click_id_stands_the_same_token_however_it_is_written() {
+        let token = token("site", CLICK_ID, true);
+        for sent in [CLICK_ID.to_owned(), CLICK_ID.to_ascii_uppercase()] {
+            assert_eq!(query(&format!("cid={sent}")), format!("cid={token}"));
+        }
+        assert_eq!(is_token(&token), Some(true));
+        assert!(query(&format!("cid={}", &CLICK_ID[..20])).starts_with("cid=erased-visit-"));
+        assert_eq!(query("cid=somebody-else-s"), "cid=somebody-else-s");
+        assert_ne!(token, self::token("other", CLICK_ID, true), "each site has its own");
+    }
+
+    #[test]
+    fn a_body_that_is_no_form_stays_none_and_what_was_too_long_is_emptied() {
+        let json = RawRequest {
+            body: r#"{"email":"ann@example.com"}"#.into(),
+            content_type: Some("application/json".into()),
+            ..RawRequest::default()
+        };
+        assert_eq!(scrubbed(&json).body, BODY);
+        let cut = RawRequest { query: "email=ann@exa".into(), cut: Some("too long".into()), ..RawRequest::default() };
+        assert_eq!((scrubbed(&cut).query, scrubbed(&cut).cut), (String::new(), cut.cut));
+    }
+
+    #[test]
+    fn a_request_tells_of_the_visitor_by_id_or_order_and_by_nothing_else() {
+        let is_told = |query: &str| {
+            traces().are_in_request("digistore24", &RawRequest { query: query.into(), ..RawRequest::default() })
+        };
+        assert!(is_told(&format!("x=1&y={}", CLICK_ID.to_ascii_uppercase())));
+        assert!(is_told("v=visitor890123456") && is_told("order_id=o-77"));
+        assert!(!is_told("order_id=o-770&currency=EUR&gclid=Cj0KCQiA-only-hers"));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_of_the_visitor_is_left_wherever_it_stood(
+            names in proptest::collection::vec("[a-z]{1,8}", 1..8),
+            around in "[a-z =&%]{0,6}",
+        ) {
+            let mut text = String::new();
+            for (name, trace) in names.iter().zip([CLICK_ID, "visitor890123456", "203.0.113.77", "a@b.example"].iter().cycle()) {
+                form::push(&mut text, name, &format!("{around}{trace}{around}"));
+            }
+            let kept = query(&text);
+            // Of the books' own parameters the value stays, whatever it is.
+            let is_of_books = |name: &str| Groups::load(None).expect("groups").get("digistore24")
+                .and_then(|group| group.postback.as_ref())
+                .is_some_and(|form| of_books(form).any(|known| Postback::plain_name(known) == Postback::plain_name(name)));
+            for (name, value) in form::pairs(&kept) {
+                prop_assert!(is_of_books(&name) || !traces().are_in(&value) && !value.contains('@'), "{name}={value}");
+            }
+            prop_assert_eq!(form::pairs(&kept).count(), names.len());
+        }
+    }
+}

@@ -351,7 +351,9 @@ async fn told(
     let mut read_as = Vec::new();
     for (number, step) in order.iter().enumerate() {
         match &story.steps[*step] {
-            Step::Reported(click) => store.receive_events(&site_id, vec![reported(*click)]).await.expect("taken"),
+            Step::Reported(click) => {
+                store.receive_events(&site_id, vec![reported(*click)]).await.expect("taken");
+            }
             Step::Call(raw, channel) => {
                 let id = row_id();
                 let ids = Ids { postback: &id, conversion: row_id() };

@@ -131,7 +131,7 @@ impl Write {
                 while !events.is_empty() {
                     let some = events.drain(..events.len().min(EVENTS)).collect();
                     let (store, site_id) = (Arc::clone(store), Arc::clone(&site_id));
-                    writes.spawn(async move { store.receive_events(&site_id, some).await });
+                    writes.spawn(async move { store.receive_events(&site_id, some).await.map(drop) });
                 }
             }
             Write::Postbacks(postbacks) => {

@@ -20,11 +20,11 @@ use tagwerk_server::credit::{Model, WHOLE};
 use tagwerk_server::store::facts::{Asked, Counts, Dimension, Group, Money, Visitors};
 use tagwerk_server::store::{ReceivedEvent, ReceivedPostback, SharedStore};
 
-const DAY: i64 = 86_400_000;
+pub(crate) const DAY: i64 = 86_400_000;
 /// Day 0 of these stories, at midnight: 2023-11-01.
-const START: i64 = 19_662 * DAY;
+pub(crate) const START: i64 = 19_662 * DAY;
 
-fn asked(by: Vec<Dimension>, model: Model) -> Asked {
+pub(crate) fn asked(by: Vec<Dimension>, model: Model) -> Asked {
     Asked {
         by,
         conditions: Vec::new(),
@@ -38,12 +38,12 @@ fn asked(by: Vec<Dimension>, model: Model) -> Asked {
     }
 }
 
-async fn take_in_all(store: &SharedStore) {
+pub(crate) async fn take_in_all(store: &SharedStore) {
     while store.take_in(1000).await.expect("news is taken in").left > 0 {}
 }
 
 /// The groups by their values.
-async fn groups(store: &SharedStore, site_id: &str, asked: &Asked) -> BTreeMap<Vec<Option<String>>, Group> {
+pub(crate) async fn groups(store: &SharedStore, site_id: &str, asked: &Asked) -> BTreeMap<Vec<Option<String>>, Group> {
     let found = store.groups(site_id, asked.clone()).await.expect("an answer");
     found.groups.into_iter().map(|group| (group.values.clone(), group)).collect()
 }
@@ -68,7 +68,7 @@ async fn holds(store: &SharedStore, site_id: &str) {
 }
 
 /// A visit of a visitor at a time, with a source or none.
-fn arrival(number: u64, visitor: Option<&str>, at: i64, campaign: Option<&str>) -> ReceivedEvent {
+pub(crate) fn arrival(number: u64, visitor: Option<&str>, at: i64, campaign: Option<&str>) -> ReceivedEvent {
     let mut event = page_view(&visit(number));
     event.received_at = at + 1000;
     event.event.at = at;
@@ -85,7 +85,7 @@ fn arrival(number: u64, visitor: Option<&str>, at: i64, campaign: Option<&str>) 
 }
 
 /// The click of that visit, a minute later.
-fn clicked(arrival: &ReceivedEvent) -> ReceivedEvent {
+pub(crate) fn clicked(arrival: &ReceivedEvent) -> ReceivedEvent {
     let mut event = outbound(&click(&arrival.event.visit_id, 7));
     event.event.visitor_id.clone_from(&arrival.event.visitor_id);
     event.event.landing = arrival.event.landing.clone();
@@ -95,7 +95,7 @@ fn clicked(arrival: &ReceivedEvent) -> ReceivedEvent {
     event
 }
 
-fn sub_id(number: u64) -> String {
+pub(crate) fn sub_id(number: u64) -> String {
     click(&visit(number), 7).to_string()
 }
 
@@ -104,12 +104,12 @@ fn at(conversion: &Conversion, at: i64) -> ReceivedPostback {
     ReceivedPostback { received_at: at, ..postback(conversion) }
 }
 
-async fn booked(store: &SharedStore, site_id: &str, conversion: &Conversion, time: i64) {
+pub(crate) async fn booked(store: &SharedStore, site_id: &str, conversion: &Conversion, time: i64) {
     store.receive_postback(site_id, at(conversion, time)).await.expect("a postback is taken");
 }
 
 /// Campaign -> (conversions in millionths, revenue, refunded), those without any left out.
-async fn by_campaign(store: &SharedStore, site_id: &str, model: Model) -> BTreeMap<Option<String>, (i64, i128, i128)> {
+pub(crate) async fn by_campaign(store: &SharedStore, site_id: &str, model: Model) -> BTreeMap<Option<String>, (i64, i128, i128)> {
     let mut found = BTreeMap::new();
     for (values, group) in groups(store, site_id, &asked(vec![Dimension::Utm("utm_campaign".into())], model)).await {
         let money: Vec<Money> = group.amounts.into_values().collect();

@@ -9,6 +9,7 @@ mod attribution;
 mod backups;
 mod costs;
 mod deliveries;
+mod erasing;
 mod events;
 mod facts;
 mod given;
@@ -239,6 +240,26 @@ macro_rules! conformance {
             what_is_sent_again_keeps_its_event_id_and_is_counted_once,
             counts_and_the_oldest_unsent_are_told_of_each_outlet,
             deliveries_are_filtered_and_a_site_s_own,
+        ]);
+        conformance!($open, erasing: [
+            what_a_visitor_did_is_gone_and_what_others_did_is_not,
+            a_conversion_keeps_money_and_credit_and_names_nobody,
+            reading_again_after_erasing_changes_nothing,
+            a_repeat_after_erasing_is_known_and_brings_nobody_back,
+            what_comes_of_the_same_click_later_is_credited_as_before_and_joins_its_sale,
+            a_sale_that_comes_after_its_visitor_was_erased_is_nobody_s,
+            what_an_erased_browser_still_sends_is_not_taken,
+            reports_count_the_visitor_no_longer_and_the_conversions_as_before,
+            erasing_before_and_after_taking_in_comes_to_the_same,
+            values_that_nobody_else_brought_are_forgotten,
+            what_waits_to_be_sent_is_stopped_for_good,
+            what_was_told_of_an_erased_visitor_meanwhile_is_not_kept,
+            a_visit_that_names_no_visitor_is_erased_by_its_own_id,
+            what_belongs_to_the_same_order_and_names_nobody_is_cleansed_too,
+            a_postback_without_a_conversion_is_cleansed_where_it_tells_of_the_visitor,
+            the_trail_no_longer_names_the_visitor,
+            a_visitor_is_erased_whole_or_not_at_all,
+            nothing_is_known_of_a_visitor_of_another_site,
         ]);
         conformance!($open, backups: [
             the_backup_that_was_begun_last_is_the_last,

@@ -116,7 +116,7 @@ async fn what_the_queue_does_not_hold_is_told_to_come_again() {
     let mut acknowledged = 0;
     for answer in tasks.join_all().await {
         match answer {
-            Ok(()) => acknowledged += 1,
+            Ok(_) => acknowledged += 1,
             Err(error) => assert!(matches!(error, StoreError::Busy), "{error:?}"),
         }
     }
@@ -136,7 +136,7 @@ async fn a_database_that_may_not_grow_acknowledges_nothing_it_cannot_keep() {
         let mut event = page_view(&visit(acknowledged.len() as u64));
         event.event.page = "x".repeat(length);
         match store.receive_events(&site_id, vec![event.clone()]).await {
-            Ok(()) => acknowledged.push(event.event.event_id),
+            Ok(_) => acknowledged.push(event.event.event_id),
             // Where a long one does not fit, short ones may.
             Err(StoreError::Unavailable(_)) if length > 10 => length = 10,
             Err(error) => break (event, error),

@@ -20,20 +20,15 @@ pub(super) fn routes() -> Router<SharedApp> {
     Router::new().route("/sites/{site_id}/visitors/{visitor_id}/erase", get(ask).post(erase))
 }
 
-/// How many of something, in words.
+/// How many of something.
 struct Count {
+    words: &'static str,
     number: u64,
-    /// What one of them is called, and several.
-    words: (&'static str, &'static str),
 }
 
 impl Count {
-    fn of(number: u64, one: &'static str, more: &'static str) -> Self {
-        Self { number, words: (one, more) }
-    }
-
-    fn word(&self) -> &'static str {
-        if self.number == 1 { self.words.0 } else { self.words.1 }
+    fn of(number: u64, words: &'static str) -> Self {
+        Self { words, number }
     }
 }
 
@@ -43,6 +38,7 @@ struct Ask {
     assets: &'static PageAssets,
     head: Head,
     visitor_id: String,
+    is_once: bool,
     first: Moment,
     last: Moment,
     goes: Vec<Count>,
@@ -74,6 +70,7 @@ async fn ask(
         assets: page::assets(),
         head,
         visitor_id,
+        is_once: footprint.first == footprint.last,
         first: Moment::of(footprint.first),
         last: Moment::of(footprint.last),
         goes: gone(visits, events, clicks),
@@ -105,19 +102,11 @@ async fn erase(
 }
 
 fn gone(visits: u64, events: u64, clicks: u64) -> Vec<Count> {
-    vec![
-        Count::of(visits, "visit", "visits"),
-        // A click is an event as well; both rows go.
-        Count::of(events, "event", "events"),
-        Count::of(clicks, "click", "clicks"),
-    ]
+    vec![Count::of(visits, "Visits"), Count::of(events, "Events, clicks among them"), Count::of(clicks, "Clicks")]
 }
 
 fn kept(conversions: u64, postbacks: u64) -> Vec<Count> {
-    vec![
-        Count::of(conversions, "conversion", "conversions"),
-        Count::of(postbacks, "request of a network", "requests of networks"),
-    ]
+    vec![Count::of(conversions, "Conversions"), Count::of(postbacks, "Requests of networks")]
 }
 
 fn nobody() -> Response {

@@ -11,6 +11,7 @@ use crate::http::error::Error;
 use crate::http::session::SignedIn;
 use crate::masking::Masking;
 use crate::store::{ClickRow, EventRow, Field, Filter, Order, Page, Place};
+use crate::people::Role;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -86,6 +87,8 @@ struct VisitStory {
     received: Moment,
     visitor_id: Option<String>,
     cookies: Vec<String>,
+    /// Whether who is looking may erase it.
+    may_erase: bool,
     is_later_part: bool,
     deeds: Vec<Deed>,
     later: Option<String>,
@@ -130,6 +133,7 @@ pub(super) async fn show(
         visitor_id: visit.visitor_id.clone(),
         cookies: visit.cookies.keys().cloned().collect(),
         is_later_part,
+        may_erase: who.role == Role::Owner,
         later: events.next,
         deeds: events
             .items

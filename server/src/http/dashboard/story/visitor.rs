@@ -9,6 +9,7 @@ use crate::http::error::Error;
 use crate::http::session::SignedIn;
 use crate::masking::Masking;
 use crate::store::{Field, Filter, Page, Place, Visit};
+use crate::people::Role;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -42,6 +43,8 @@ struct VisitorStory {
     head: Head,
     visitor_id: String,
     is_older_part: bool,
+    /// Whether who is looking may erase the visitor.
+    may_erase: bool,
     chapters: Vec<Chapter>,
     older: Option<String>,
 }
@@ -69,7 +72,16 @@ pub(super) async fn show(
     }
     // The newest part is read first, and each part in the order in which it happened.
     chapters.reverse();
-    let page = VisitorStory { assets: page::assets(), head, visitor_id, is_older_part, chapters, older: visits.next };
+    let may_erase = who.role == Role::Owner;
+    let page = VisitorStory {
+        assets: page::assets(),
+        head,
+        visitor_id,
+        may_erase,
+        is_older_part,
+        chapters,
+        older: visits.next,
+    };
     page::render(StatusCode::OK, &page)
 }
 

@@ -102,7 +102,7 @@ pub(super) fn due(
                 coalesce(own.product_id, sale.product_id) AS product_id,
                 iif(sale.id IS NULL, own.at, sale.at) AS counted_at,
                 iif(sale.id IS NULL, own.visit_id, sale.visit_id) AS visit_id,
-                erased.token AS token,
+                iif(iif(sale.id IS NULL, own.state, sale.state) = 'attributed', erased.token, NULL) AS token,
                 iif(sale.id IS NULL, coalesce(own.rebill, own.recurring), coalesce(sale.rebill, sale.recurring)) AS agreed,
                 coalesce(clicks.page, erased.page) AS page, coalesce(clicks.href, erased.href) AS href
          FROM conversions AS own
@@ -110,7 +110,6 @@ pub(super) fn due(
          LEFT JOIN clicks ON clicks.site_id = own.site_id AND clicks.click_id = iif(sale.id IS NULL, own.click_id, sale.click_id)
          LEFT JOIN erased_credits AS erased ON erased.site_id = own.site_id
             AND erased.token = iif(sale.id IS NULL, own.sub_id, sale.sub_id)
-            AND iif(sale.id IS NULL, own.state, sale.state) = 'attributed'
          WHERE own.site_id = ? AND own.id = ? AND own.carries = 1 AND own.is_test = 0",
     )?;
     let mut rows = statement.query([site_id, id])?;
