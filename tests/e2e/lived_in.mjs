@@ -151,6 +151,8 @@ async function liveIn(server, platforms, { word, visits = word ? 90 : 280 }) {
     return Math.min(now - back * DAY - Math.floor(random() ** 1.6 * 14 * HOUR), now - 30 * MINUTE);
   }).sort((a, b) => a - b);
   let events = 0;
+  // The latest of them are told last, so that of all that arrives there is something among the newest.
+  const waiting = [];
   let before;
   for (const [n, landed] of times.entries()) {
     let at = below(total);
@@ -182,6 +184,7 @@ async function liveIn(server, platforms, { word, visits = word ? 90 : 280 }) {
     if (n % 6 === 1) lines.push(line({ name: 'ViewContent', at: landed + 20_000, 'attribute.content': text('attribute', product.name), 'attribute.scrolled': '75' }));
     if (n % 17 === 3) lines.push(line({ name: oneLine('event', 'recipe_printed', 60), at: landed + 40_000, [`attribute.${text('attribute name', 'recipe')}`]: text('attribute', 'Rye bread') }));
     const isCrawler = n % 41 === 17;
+    const isLate = n >= visits - 10;
     if (!isCrawler && random() < 0.62) {
       for (let turn = 0; turn <= (n % 11 === 5 ? 1 : 0); turn += 1) {
         const id = clickId(visit, letters(14));
@@ -189,15 +192,20 @@ async function liveIn(server, platforms, { word, visits = word ? 90 : 280 }) {
         const happened = landed + (45 + below(200)) * 1000 + turn * 60_000;
         const foreign = n % 37 === 11;
         lines.push(line({ event_id: id, name: 'OutboundClick', at: happened, click_id: id, href: word && n % 8 === 1 ? `${href}&x=${encodeURIComponent(word('href'))}` : href.href, how: ['left', 'left', 'left', 'left', 'middle', 'modified', 'keyboard', 'early'][below(8)], group: word && n % 13 === 2 ? word('group') : 'digistore24', label: text('label', product.label), ...(foreign && { foreign: '1' }) }));
-        if (!foreign) clicks.push({ id, happened, product, channel, visit, visitor });
+        if (!foreign && !isLate) clicks.push({ id, happened, product, channel, visit, visitor });
       }
     }
-    const answer = await fetch(`${url}/${site.site_id}/event`, {
+    const request = {
       method: 'POST',
       headers: { 'user-agent': isCrawler ? CRAWLER : channel.phone && random() < 0.85 ? PHONE : one([DESK, DESK, MAC]), 'x-country': one(COUNTRIES), 'x-forwarded-for': `203.0.113.${n % 200}` },
       body: lines.join('\n'),
-    });
-    if (answer.status !== 204) throw new Error(`events: ${answer.status} ${await answer.text()}`);
+    };
+    const send = async () => {
+      const answer = await fetch(`${url}/${site.site_id}/event`, request);
+      if (answer.status !== 204) throw new Error(`events: ${answer.status} ${await answer.text()}`);
+    };
+    if (isLate) waiting.push(send);
+    else await send();
   }
 
   // What the network tells of it.
@@ -297,6 +305,8 @@ async function liveIn(server, platforms, { word, visits = word ? 90 : 280 }) {
   await collect(repeated);
   await collect(repeated);
 
+  for (const send of waiting) await send();
+
   // What people do about it.
   const refused = await list('/postbacks?state=refused&limit=50');
   const toCorrect = refused.find(({ raw }) => raw.includes('paymnt'));
@@ -326,7 +336,7 @@ async function liveIn(server, platforms, { word, visits = word ? 90 : 280 }) {
   const [refund] = await list('/conversions?type=Refund&limit=1');
   const [unattributed] = await list('/conversions?state=unattributed&limit=1');
   const [stillRefused] = await list('/postbacks?state=refused&limit=1');
-  const [event] = await list('/events?limit=1');
+  const [event] = await list('/events?name=OutboundClick&limit=1');
   const told = await list('/deliveries?limit=200');
   const delivery = (state) => told.find((one) => one.state === state)?.id;
   const [visit] = await list(`/visits?visit_id=${conversion.visit_id}`);
