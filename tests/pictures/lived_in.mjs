@@ -64,7 +64,7 @@ async function parts(camera, page) {
   await camera.part(page, 'health-strip', '#health');
   await camera.part(page, 'headline', '#figures .section-head', '#figures .headline');
   await page.open('/platforms/meta');
-  await camera.part(page, 'platform', '.title', '#form h2');
+  await camera.part(page, 'platform', '.title', '#hint-access_token');
   await page.open('/platforms');
   await camera.part(page, 'platforms-in-use', '[aria-labelledby="used-title"]');
   await page.open('/costs');
