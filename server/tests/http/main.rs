@@ -12,6 +12,7 @@ mod costs;
 mod csv;
 mod dashboard;
 mod demo;
+mod erase;
 mod events;
 mod export;
 mod fix;

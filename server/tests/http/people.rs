@@ -3,7 +3,7 @@
 mod roles;
 mod seen;
 mod sessions;
-mod tokens;
+pub(crate) mod tokens;
 mod trail;
 
 use crate::dashboard::{Browser, location, session};
