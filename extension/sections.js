@@ -26,7 +26,7 @@ export function problemCards(found, copy) {
   if (found.length === 0) return null;
   return draw('ul', { class: 'problems' }, ...found.map(({ id, level, title, mend, code, about }) =>
     draw('li', { class: level, 'data-problem': id },
-      draw('h3', {}, level === 'broken' ? pill('broken', 'bad') : pill('look', 'wait'), ' ', title),
+      draw('h2', {}, level === 'broken' ? pill('broken', 'bad') : pill('look', 'wait'), ' ', title),
       draw('p', {}, mend),
       code ? draw('p', { class: 'code' }, draw('code', {}, code), draw('button', { type: 'button', class: 'small', onclick: () => copy(code) }, 'Copy')) : null,
       about && about.length === 1 ? draw('p', {}, quoted(about[0] ?? '', 'address')) : null,
