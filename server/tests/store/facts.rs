@@ -109,7 +109,11 @@ pub(crate) async fn booked(store: &SharedStore, site_id: &str, conversion: &Conv
 }
 
 /// Campaign -> (conversions in millionths, revenue, refunded), those without any left out.
-pub(crate) async fn by_campaign(store: &SharedStore, site_id: &str, model: Model) -> BTreeMap<Option<String>, (i64, i128, i128)> {
+pub(crate) async fn by_campaign(
+    store: &SharedStore,
+    site_id: &str,
+    model: Model,
+) -> BTreeMap<Option<String>, (i64, i128, i128)> {
     let mut found = BTreeMap::new();
     for (values, group) in groups(store, site_id, &asked(vec![Dimension::Utm("utm_campaign".into())], model)).await {
         let money: Vec<Money> = group.amounts.into_values().collect();

@@ -226,8 +226,7 @@ fn set() -> Value {
 
 /// How much was erased.
 fn erased() -> Value {
-    let counts =
-        ["visits", "events", "clicks", "conversions", "postbacks", "deliveries_stopped", "deliveries_cleared"];
+    let counts = ["visits", "events", "clicks", "conversions", "postbacks", "deliveries_stopped", "deliveries_cleared"];
     let mut fields: Vec<(&str, Value)> =
         counts.iter().map(|name| (*name, json!({ "type": "integer", "minimum": 0 }))).collect();
     fields.push(("log_emptied", json!({ "type": "boolean" })));
