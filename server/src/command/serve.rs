@@ -29,6 +29,8 @@ const SECONDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 
 /// Serves, and prints where.
 pub(crate) async fn serve(options: &Options) -> Result<()> {
+    // Whoever started us may ask us to stop as soon as we can be reached.
+    let asked_to_stop = asked_to_stop()?;
     let Parts { config, groups, vault, store } = open(options)?;
     let assets = Assets::embedded().map_err(|problem| anyhow!(problem))?;
     let listener =
@@ -82,7 +84,7 @@ pub(crate) async fn serve(options: &Options) -> Result<()> {
     let daily = tokio::spawn(jobs::daily::run(Arc::clone(&app)));
     let fetcher = Fetcher::new(outgoing, app.config.rates.clone(), spread()?, app.rates.clone());
     let rates = tokio::spawn(fetcher.run(Arc::clone(&app.store)));
-    tagwerk_server::serve::serve(listener, metrics_listener, app, asked_to_stop()).await?;
+    tagwerk_server::serve::serve(listener, metrics_listener, app, asked_to_stop).await?;
     rates.abort();
     daily.abort();
     sending.abort();
@@ -129,22 +131,27 @@ async fn prepare(app: &SharedApp) -> Result<()> {
     Ok(())
 }
 
-/// Ready when the process is asked to stop: Ctrl-C, or SIGTERM where there is such a thing.
-async fn asked_to_stop() {
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut terminated) = signal(SignalKind::terminate()) else { return interrupted.await };
+/// Ready when the process is asked to stop: Ctrl-C, or SIGTERM where there is such a thing. What comes between this call and the
+/// first look at what it gives is not missed, and does not end the process.
+#[cfg(unix)]
+fn asked_to_stop() -> Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listened = "cannot listen for signals";
+    let mut interrupted = signal(SignalKind::interrupt()).context(listened)?;
+    let mut terminated = signal(SignalKind::terminate()).context(listened)?;
+    Ok(async move {
         tokio::select! {
-            () = interrupted => {}
+            _ = interrupted.recv() => {}
             _ = terminated.recv() => {}
         }
-    }
-    #[cfg(not(unix))]
-    interrupted.await;
+    })
+}
+
+/// Ready when the process is asked to stop: Ctrl-C. What comes between this call and the first look at what it gives is not missed.
+#[cfg(windows)]
+fn asked_to_stop() -> Result<impl Future<Output = ()> + Send + 'static> {
+    let mut interrupted = tokio::signal::windows::ctrl_c().context("cannot listen for Ctrl-C")?;
+    Ok(async move {
+        interrupted.recv().await;
+    })
 }

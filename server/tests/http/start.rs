@@ -174,6 +174,47 @@ async fn what_was_answered_while_the_server_was_asked_to_stop_is_on_disk() {
     }
 }
 
+/// A pipe that takes nothing before it is read.
+#[cfg(target_os = "linux")]
+fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    // SAFETY: a question about a pipe of ours that is open.
+    #[allow(unsafe_code)]
+    let size = unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_GETPIPE_SZ) };
+    writer.write_all(&vec![b'\n'; usize::try_from(size).expect("a size")]).expect("there is just this much room");
+    (reader, writer)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_server_that_is_asked_to_stop_before_it_has_said_that_it_listens_ends_well() {
+    use std::io::Read as _;
+    let data = tempfile::tempdir().expect("a folder");
+    add_site(data.path(), "Test");
+    let address = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+    let (mut printed, output) = full_pipe();
+    let mut server = command(data.path());
+    server.env("TAGWERK_LISTEN", address.to_string()).arg("serve").stdout(output);
+    let mut child = server.spawn().expect("the binary runs");
+    // The command holds the other end of the pipe, too.
+    drop(server);
+    // It listens then, and cannot say so: nobody reads what it prints.
+    while std::net::TcpStream::connect(address).is_err() {
+        assert!(child.try_wait().expect("asked").is_none(), "it ended by itself");
+    }
+    // SAFETY: a signal to a child of ours that has not been waited for.
+    #[allow(unsafe_code)]
+    let sent = unsafe { libc::kill(i32::try_from(child.id()).expect("a pid"), libc::SIGTERM) };
+    assert_eq!(sent, 0);
+    let mut said = String::new();
+    printed.read_to_string(&mut said).expect("text");
+    assert!(said.contains("listening on"), "{said}");
+    let ended = child.wait().expect("it ends");
+    assert!(ended.success(), "{ended}");
+}
+
 #[tokio::test]
 async fn the_log_holds_neither_secrets_nor_personal_data() {
     let data = tempfile::tempdir().expect("a folder");
