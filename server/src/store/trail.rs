@@ -43,7 +43,7 @@ pub struct DeedWords {
     pub acts: Vec<String>,
 }
 
-/// The trail. What is written there is never changed.
+/// The trail. What is written there is never changed, but that a visitor who is erased is taken out of its particulars.
 #[async_trait]
 pub trait Trail {
     /// Writes a deed down.
