@@ -10,6 +10,7 @@ use crate::reading::{Corrections, RawRequest};
 use crate::store::{ClickRow, ConversionRow, DeliveryRow, EventRow, Job, LinkRow, OrderEventRow, PostbackRow, Visit};
 use std::collections::BTreeSet;
 use tagwerk_protocol::form;
+use url::Url;
 
 /// Stands where something was left out.
 pub const HIDDEN: &str = "•••";
@@ -242,11 +243,11 @@ impl Tells for LinkRow {
 }
 
 impl Tells for Exchange {
-    /// What is told to a platform is about a visitor: only where it went and what came of it is left.
+    /// What is told to a platform is about a visitor: only whom it went to and what came of it is left.
     fn leave_out(&mut self, masking: &Masking) {
-        if let Some((place, _)) = self.url.split_once(['?', '#']) {
-            self.url = format!("{place}?{HIDDEN}");
-        }
+        // Whoever knows the path of a hook can call it.
+        let host = Url::parse(&self.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+        self.url = format!("{host}/{HIDDEN}");
         self.headers.clear();
         if !self.body.is_empty() {
             HIDDEN.clone_into(&mut self.body);

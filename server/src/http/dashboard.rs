@@ -32,9 +32,10 @@ use crate::store::{ClickRow, ConversionRow, Listing, Page, Place, PostbackRow, S
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use figures::Figures;
 use head::{Head, Tab, find, no_site};
 use incoming::{ClickEntry, ConversionEntry, Part, PostbackEntry, VisitEntry};
 use page::PageAssets;
@@ -124,15 +125,17 @@ async fn older(
     State(app): State<SharedApp>,
     Path((site_id, list)): Path<(String, String)>,
     Query(query): Query<OlderQuery>,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
     let Some((_, head)) = find(&app, &site_id, Tab::Today).await? else { return Ok(no_site()) };
     let after = query.after.filter(|cursor| Place::parse(cursor).is_ok());
     let part = Page { after, ..Page::first(ENTRIES) };
     let (store, seen) = (&app.store, Masking::of(&app.groups, who.role));
     let list = match list.as_str() {
-        "conversions" => {
-            List::Conversions(with_their_ads(&app, &site_id, &seen, store.conversions(&site_id, part).await?).await?)
-        }
+        "conversions" => List::Conversions(
+            with_their_ads(&app, &site_id, &seen, &Figures::of(&headers), store.conversions(&site_id, part).await?)
+                .await?,
+        ),
         "clicks" => List::Clicks(Part::of(store.clicks(&site_id, part).await?, |row| {
             incoming::click(seen.masked(row), &app.clicks.params())
         })),
@@ -155,6 +158,7 @@ async fn with_their_ads(
     app: &SharedApp,
     site_id: &str,
     seen: &Masking,
+    figures: &Figures,
     listing: Listing<ConversionRow>,
 ) -> Result<Part<ConversionEntry>, StoreError> {
     let ids = |of: fn(&ConversionRow) -> &Option<String>| -> Vec<String> {
@@ -180,7 +184,7 @@ async fn with_their_ads(
     Ok(Part::of(listing, |row| {
         let visit = row.attribution.visit_id.as_ref().and_then(|id| visits.get(id));
         let click = row.attribution.click_id.as_ref().and_then(|id| clicks.get(id));
-        incoming::conversion(seen.masked(row), visit, click)
+        incoming::conversion(seen.masked(row), visit, click, figures)
     }))
 }
 

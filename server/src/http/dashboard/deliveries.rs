@@ -1,5 +1,6 @@
 //! What was sent to the ad platforms, and what they answered.
 
+use super::figures::Figures;
 use super::head::{Head, Tab, find, no_site};
 use super::incoming::{ConversionEntry, Part};
 use super::platforms::{Done, Notice, When, title};
@@ -16,7 +17,7 @@ use crate::settings::SiteSettings;
 use crate::store::{Again, DeliveryRow, DeliveryState, Field, Filter, Millis, OutletRow, Page, Place};
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use page::PageAssets;
 use serde::Deserialize;
@@ -270,6 +271,7 @@ pub(super) async fn one(
     State(app): State<SharedApp>,
     Path((site_id, id)): Path<(String, String)>,
     Query(done): Query<Done>,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
     let Some((site, head)) = find(&app, &site_id, Tab::Platforms).await? else { return Ok(no_site()) };
     let Some((row, sealed)) = app.store.delivery(&site_id, &id).await? else { return Ok(no_delivery()) };
@@ -282,7 +284,10 @@ pub(super) async fn one(
     let conversion = match &row.conversion_id {
         Some(id) => {
             let page = Page { filter: Filter::only(Field::Id, id.clone()), ..Page::first(1) };
-            with_their_ads(&app, &site_id, &seen, app.store.conversions(&site_id, page).await?).await?.items.pop()
+            with_their_ads(&app, &site_id, &seen, &Figures::of(&headers), app.store.conversions(&site_id, page).await?)
+                .await?
+                .items
+                .pop()
         }
         None => None,
     };

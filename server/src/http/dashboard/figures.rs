@@ -7,6 +7,7 @@ use fixed_decimal::{SignedRoundingMode, UnsignedRoundingMode};
 use icu_decimal::DecimalFormatter;
 use icu_decimal::input::Decimal;
 use icu_locale_core::Locale;
+use tagwerk_protocol::money::Amount;
 
 /// What stands where a figure cannot be told.
 const NOTHING: &str = "–";
@@ -64,6 +65,12 @@ impl Figures {
         self.rounded(money.into(), MICRO, decimals)
     }
 
+    /// An amount with the decimals that it has.
+    pub(super) fn amount(&self, amount: Amount) -> String {
+        let text = amount.to_string();
+        Decimal::try_from_str(&text).map_or(text, |decimal| self.write(&decimal))
+    }
+
     /// Millionths of things that may be shared: whole ones without decimals.
     pub(super) fn shares(&self, shares: i128) -> String {
         self.rounded(shares, MICRO, if shares % i128::from(WHOLE) == 0 { 0 } else { 2 })
@@ -119,6 +126,13 @@ mod tests {
         {
             assert_eq!(figures.money(money), text);
         }
+    }
+
+    #[test]
+    fn an_amount_keeps_the_decimals_that_it_has() {
+        let amount = |text| of("de").amount(Amount::parse(text).expect("an amount"));
+        let texts = ["1234.5", "1234.50", "-0.000001", "165"].map(amount);
+        assert_eq!(texts, ["1.234,5", "1.234,50", "-0,000001", "165"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! somebody and is shown as text; the templates escape it and make no link of it.
 
 use super::came_from::{Origin, Pair, without};
+use super::figures::Figures;
 use super::when::{Moment, Money};
 use crate::attribution::State;
 use crate::masking::Masking;
@@ -55,9 +56,14 @@ pub(super) struct ConversionEntry {
 }
 
 /// Shows a conversion, with its visit and click where they are known.
-pub(super) fn conversion(row: ConversionRow, visit: Option<&Visit>, click: Option<&ClickRow>) -> ConversionEntry {
+pub(super) fn conversion(
+    row: ConversionRow,
+    visit: Option<&Visit>,
+    click: Option<&ClickRow>,
+    figures: &Figures,
+) -> ConversionEntry {
     let said = &row.said;
-    let amount = |amount| Money::of(amount, said).map(|money| format!("{} {}", money.amount, money.currency));
+    let amount = |amount| Money::of(amount, said, figures).map(|money| format!("{} {}", money.amount, money.currency));
     let mut facts: Vec<Pair> = [
         Pair::some("Brutto", amount(said.amounts.brutto)),
         Pair::some("Netto", amount(said.amounts.netto)),
@@ -104,8 +110,8 @@ pub(super) fn conversion(row: ConversionRow, visit: Option<&Visit>, click: Optio
         kind: said.kind.clone(),
         state: row.attribution.state.as_str(),
         reasons: row.reasons(),
-        value: Money::of(row.value(), said),
-        commission: Money::of(commission, said),
+        value: Money::of(row.value(), said, figures),
+        commission: Money::of(commission, said, figures),
         product: said.product_name.clone().or_else(|| said.product_id.clone()),
         transaction_id: said.transaction_id.clone(),
         facts,
@@ -263,6 +269,10 @@ mod tests {
     use tagwerk_protocol::conversion::{Amounts, Conversion, Repeat};
     use tagwerk_protocol::money::Currency;
 
+    fn english() -> Figures {
+        Figures::of(&axum::http::HeaderMap::new())
+    }
+
     fn row(transaction_type: TransactionType) -> ConversionRow {
         let amount = |text: &str| Amount::parse(text).ok();
         ConversionRow {
@@ -352,7 +362,8 @@ mod tests {
 
     #[test]
     fn a_conversion_names_the_ad_the_landing_page_and_the_link() {
-        let entry = conversion(row(TransactionType::Payment), Some(&a_visit()), Some(&a_click(Some("Buy now"))));
+        let entry =
+            conversion(row(TransactionType::Payment), Some(&a_visit()), Some(&a_click(Some("Buy now"))), &english());
         let origin = entry.origin.unwrap();
         assert_eq!(origin.campaign, [Pair::new("source", "google")]);
         assert_eq!(origin.click_ids, [Pair::new("gclid", "G")]);
@@ -362,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_link_without_text_is_named_by_where_it_led() {
-        let entry = conversion(row(TransactionType::Payment), None, Some(&a_click(None)));
+        let entry = conversion(row(TransactionType::Payment), None, Some(&a_click(None)), &english());
         assert_eq!(entry.origin.unwrap().link.as_deref(), Some("https://network.example/"));
     }
 
@@ -377,14 +388,14 @@ mod tests {
         let mut nobodys = row(TransactionType::Payment);
         nobodys.attribution =
             Attribution { state: State::Unattributed, reason: Some("why".into()), click_id: None, visit_id: None };
-        let entry = conversion(nobodys, None, None);
+        let entry = conversion(nobodys, None, None, &english());
         assert_eq!((entry.origin, entry.state), (None, "unattributed"));
         assert_eq!(entry.reasons, ["why", "a note"]);
     }
 
     #[test]
     fn what_a_refund_takes_back_is_shown_as_less() {
-        let commission = |kind| conversion(row(kind), None, None).commission.unwrap();
+        let commission = |kind| conversion(row(kind), None, None, &english()).commission.unwrap();
         assert_eq!(commission(TransactionType::Payment).amount, "101.64");
         let back = commission(TransactionType::Refund);
         assert_eq!((back.amount.as_str(), back.negative), ("-101.64", true));
@@ -393,7 +404,7 @@ mod tests {
     #[test]
     fn what_is_booked_under_another_conversion_shows_no_money_but_in_its_details() {
         let elsewhere = ConversionRow { booked_under: Some("Lead".into()), ..row(TransactionType::Payment) };
-        let entry = conversion(elsewhere, None, None);
+        let entry = conversion(elsewhere, None, None, &english());
         assert_eq!((entry.value, entry.commission), (None, None));
         assert!(entry.facts.contains(&Pair::new("Commission", "101.64 EUR")));
         assert_eq!(entry.reasons, ["a note", "the money of this transaction is booked under Lead"]);
@@ -401,14 +412,15 @@ mod tests {
 
     #[test]
     fn a_refund_of_more_than_was_left_says_so_beside_its_value() {
-        let entry = conversion(ConversionRow { overdrawn: true, ..row(TransactionType::Refund) }, None, None);
+        let entry =
+            conversion(ConversionRow { overdrawn: true, ..row(TransactionType::Refund) }, None, None, &english());
         assert_eq!(entry.reasons, ["a note", "more was refunded than was left of the sale"]);
         assert!(entry.value.is_some());
     }
 
     #[test]
     fn everything_that_was_passed_through_is_among_the_details() {
-        let entry = conversion(row(TransactionType::Payment), None, None);
+        let entry = conversion(row(TransactionType::Payment), None, None, &english());
         assert!(entry.facts.contains(&Pair::new("sid1", "one")));
         assert_eq!(entry.product.as_deref(), Some("7"));
     }

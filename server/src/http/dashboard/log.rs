@@ -5,6 +5,7 @@ mod line;
 mod raw;
 mod search;
 
+use super::figures::Figures;
 use super::head::{Head, Tab, find, no_site};
 use super::page;
 use super::when::Moment;
@@ -17,7 +18,7 @@ use askama::Template;
 use asked::{Asked, Chosen, FilterField, Kind};
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use line::Line;
@@ -65,6 +66,7 @@ async fn show(
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     Query(asked): Query<Asked>,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
     let Some((_, head)) = find(&app, &site_id, Tab::Log).await? else { return Ok(no_site()) };
     let kind = asked.kind();
@@ -80,7 +82,7 @@ async fn show(
     };
     let search = match asked.q.trim() {
         "" => None,
-        text => Some(search::search(&app, &site_id, text, &seen).await?),
+        text => Some(search::search(&app, &site_id, text, &seen, &Figures::of(&headers)).await?),
     };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = Log {

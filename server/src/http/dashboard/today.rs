@@ -16,6 +16,7 @@ use crate::app::{App, SharedApp};
 use crate::health::{Kind, Sign};
 use crate::http::error::Error;
 use crate::http::session::SignedIn;
+use crate::masking::Masking;
 use crate::rates::RateTable;
 use crate::reporting;
 use crate::reports::{Period, Question, Report, platforms, report};
@@ -130,7 +131,7 @@ impl HealthPage {
 }
 
 async fn show(
-    _: SignedIn,
+    SignedIn(who): SignedIn,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     Query(query): Query<TodayQuery>,
@@ -139,10 +140,11 @@ async fn show(
     let Some((site, head)) = find(&app, &site_id, Tab::Today).await? else { return Ok(no_site()) };
     let settings = SiteSettings::of(&site)?;
     let made = app.now();
-    let zone = settings.zone();
+    let (zone, written) = (settings.zone(), Figures::of(&headers));
+    let seen = Masking::of(&app.groups, who.role);
     let (shown, entries) = tokio::try_join!(
         shown(&app, &site, &settings, query.period.as_deref(), &headers),
-        feed::newest(&app, &site_id, &zone, None, ENTRIES),
+        feed::newest(&app, &site_id, &zone, None, ENTRIES, (&written, &seen)),
     )?;
     let page = Today { assets: page::assets(), head, shown, entries, zone: settings.time_zone, made, most: ENTRIES };
     page::render(StatusCode::OK, &page)

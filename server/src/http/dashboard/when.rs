@@ -1,5 +1,6 @@
 //! Times and money as a person reads them.
 
+use super::figures::Figures;
 use crate::store::Millis;
 use jiff::Timestamp;
 use tagwerk_protocol::conversion::Conversion;
@@ -49,7 +50,7 @@ pub(super) fn apart(at: Millis, now: Millis) -> String {
 /// An amount with its currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Money {
-    /// The exact decimal.
+    /// All of its decimals, as the reader's language writes them.
     pub(super) amount: String,
     /// Three letters; empty where the sender named none.
     pub(super) currency: String,
@@ -59,9 +60,9 @@ pub(super) struct Money {
 
 impl Money {
     /// An amount of a conversion, in that conversion's currency.
-    pub(super) fn of(amount: Option<Amount>, said: &Conversion) -> Option<Self> {
+    pub(super) fn of(amount: Option<Amount>, said: &Conversion, figures: &Figures) -> Option<Self> {
         amount.map(|amount| Self {
-            amount: amount.to_string(),
+            amount: figures.amount(amount),
             currency: said.currency.as_ref().map(|currency| currency.as_str().to_owned()).unwrap_or_default(),
             negative: amount < Amount::ZERO,
         })

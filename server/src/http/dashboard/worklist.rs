@@ -1,6 +1,7 @@
 //! The worklist: postbacks that were refused and sales that nobody is credited with, why, and the forms that put them right.
 
 use super::came_from::Pair;
+use super::figures::Figures;
 use super::head::{Head, Tab, find, no_site};
 use super::incoming::{self, ConversionEntry, Part, PostbackEntry};
 use super::when::Moment;
@@ -17,7 +18,7 @@ use crate::reading::{TEST_MARK, parameters, test_mark};
 use crate::store::{Channel, Field, Filter, Job, JobKind, Page, Place, PostbackRow};
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use page::PageAssets;
 use serde::Deserialize;
@@ -85,9 +86,10 @@ pub(super) async fn show(
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     Query(asked): Query<Asked>,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
     let Some((_, head)) = find(&app, &site_id, Tab::Worklist).await? else { return Ok(no_site()) };
-    let (store, seen) = (&app.store, Masking::of(&app.groups, who.role));
+    let (store, seen, figures) = (&app.store, Masking::of(&app.groups, who.role), Figures::of(&headers));
     let part = |after: Option<String>, state: &str| Page {
         after: after.filter(|cursor| Place::parse(cursor).is_ok()),
         filter: Filter::only(Field::State, state),
@@ -100,7 +102,7 @@ pub(super) async fn show(
     let assigned = match asked.conversion {
         Some(id) => {
             let page = Page { filter: Filter::only(Field::Id, id), ..Page::first(1) };
-            with_their_ads(&app, &site_id, &seen, store.conversions(&site_id, page).await?).await?.items.pop()
+            with_their_ads(&app, &site_id, &seen, &figures, store.conversions(&site_id, page).await?).await?.items.pop()
         }
         None => None,
     };
@@ -114,8 +116,8 @@ pub(super) async fn show(
         chosen,
         assigned,
         refused: Part::of(refused, |row| correctable(&app, &seen, row)),
-        unattributed: Part::of(unattributed, |row| incoming::conversion(seen.masked(row), None, None)),
-        clicks: clicks(&app, &site_id).await?,
+        unattributed: Part::of(unattributed, |row| incoming::conversion(seen.masked(row), None, None, &figures)),
+        clicks: if who.role >= Role::Analyst { clicks(&app, &site_id).await? } else { Vec::new() },
         replay: store.jobs(&site_id, replays).await?.items.pop().map(|job| last_replay(seen.masked(job))),
     };
     page::render(StatusCode::OK, &worklist)

@@ -41,6 +41,7 @@ async fn filled() -> Server {
         event.landing.page.clone_from(&page);
         event.landing.referrer = format!("https://mail.example/?to={EMAIL}");
     }
+    click.click.as_mut().expect("a click").label = format!("Write to {EMAIL}");
     let mut sent = view.clone();
     (sent.event_id, sent.name) = ("form-sent".into(), "FormSubmit".into());
     sent.attributes = [("email", EMAIL), ("First Name", NAME), ("note", &format!("write to {EMAIL}"))]

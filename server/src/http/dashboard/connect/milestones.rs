@@ -144,7 +144,12 @@ pub(super) fn of_way(group: &Group, kind: WayKind, arrivals: &[Arrival], came_by
         WayKind::Affiliate | WayKind::Vendor if postback_urls::tells_apart(group) => {
             let at = came_by.iter().find(|(known, _)| *known == kind).map(|(_, at)| *at);
             let id = format!("real-{}", kind.as_str());
-            Milestone::last(&id, "Real postbacks arrive by this URL", at, "Waiting for the first real one.")
+            let others = of_channel(&group.name, Channel::Collect, arrivals).done;
+            let next = match others {
+                true => "Real ones came, but none says that it came by this URL as it stands.",
+                false => "Waiting for the first real one.",
+            };
+            Milestone::last(&id, "Real postbacks arrive by this URL", at, next)
         }
         _ => of_channel(&group.name, trial_call::channel(kind), arrivals),
     }

@@ -1,6 +1,7 @@
 //! One postback or event as it came, how it reads by the rules of now, and what is booked.
 
 use super::super::deliveries::DeliveryEntry;
+use super::super::figures::Figures;
 use super::super::head::{Head, Tab, find, no_site};
 use super::super::page;
 use super::super::platforms::Notice;
@@ -16,7 +17,7 @@ use crate::people::Role;
 use crate::store::{ConversionRow, Field, Filter, Page, PostbackRow, Said, Site};
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use page::PageAssets;
 use serde::Deserialize;
@@ -81,6 +82,7 @@ pub(super) async fn postback(
     State(app): State<SharedApp>,
     Path((site_id, id)): Path<(String, String)>,
     Query(asked): Query<Asked>,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
     let Some((site, head)) = find(&app, &site_id, Tab::Log).await? else { return Ok(no_site()) };
     let Some(row) = app.store.postback(&site_id, &id).await? else {
@@ -105,7 +107,7 @@ pub(super) async fn postback(
         arrived: Arrived::of(&app, &row, &seen, shows_everything),
         shows_everything,
         reads: reads(&app, &site, &row, booked.as_ref()).seen(&seen),
-        conversion: booked.as_ref().map(|booked| Other::of(booked, "")),
+        conversion: booked.as_ref().map(|booked| Other::of(booked, "", &Figures::of(&headers))),
     };
     page::render(StatusCode::OK, &page)
 }
@@ -190,6 +192,7 @@ pub(super) async fn event(
     SignedIn(who): SignedIn,
     State(app): State<SharedApp>,
     Path((site_id, id)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
     let Some((_, head)) = find(&app, &site_id, Tab::Log).await? else { return Ok(no_site()) };
     let page = Page { filter: Filter::only(Field::EventId, id), ..Page::first(1) };
@@ -211,13 +214,14 @@ pub(super) async fn event(
     let page = Page { filter: Filter::only(Field::EventId, &*event.event_id), ..Page::first(DELIVERIES) };
     let deliveries = seen.all(app.store.deliveries(&site_id, page).await?.items);
     let (outlets, now) = (app.store.outlets(&site_id).await?, app.now());
+    let figures = Figures::of(&headers);
     let page = EventPage {
         assets: page::assets(),
         head,
         received: Moment::of(event.received_at),
         visit_id: event.visit_id.clone(),
         deed: Deed::of(event, click.as_ref()),
-        conversions: conversions.iter().map(|row| Other::of(row, "came of this click")).collect(),
+        conversions: conversions.iter().map(|row| Other::of(row, "came of this click", &figures)).collect(),
         deliveries: deliveries.into_iter().map(|row| DeliveryEntry::of(row, &outlets, now)).collect(),
     };
     page::render(StatusCode::OK, &page)

@@ -1,6 +1,7 @@
 //! Finding by an id: what was given is recognised, looked for by indexes alone, and said where. Nothing that tells of a person is searchable:
 //! it lies sealed.
 
+use super::super::figures::Figures;
 use super::super::story::{Other, one};
 use super::super::when::Moment;
 use crate::app::SharedApp;
@@ -76,7 +77,13 @@ fn recognise(text: &str) -> Given {
 }
 
 /// Looks for a text that is not empty.
-pub(super) async fn search(app: &SharedApp, site_id: &str, text: &str, seen: &Masking) -> Result<Search, StoreError> {
+pub(super) async fn search(
+    app: &SharedApp,
+    site_id: &str,
+    text: &str,
+    seen: &Masking,
+    figures: &Figures,
+) -> Result<Search, StoreError> {
     let given = recognise(text);
     let mut found = Search::default();
     let mut say = |sentence: &str| found.taken_for.push(sentence.to_owned());
@@ -103,7 +110,7 @@ pub(super) async fn search(app: &SharedApp, site_id: &str, text: &str, seen: &Ma
             say("It is none of the ids that are made here, so it was looked for as the network’s and the visitor’s.")
         }
     }
-    let mut seek = Seek { app, site_id, seen, found };
+    let mut seek = Seek { app, site_id, seen, figures, found };
     match &given {
         Given::Click(click_id) => {
             seek.click(click_id.as_str()).await?;
@@ -129,6 +136,7 @@ struct Seek<'a> {
     app: &'a SharedApp,
     site_id: &'a str,
     seen: &'a Masking,
+    figures: &'a Figures,
     found: Search,
 }
 
@@ -211,7 +219,7 @@ impl Seek<'_> {
     async fn conversions(&mut self, field: Field, place: &'static str, value: &str) -> Result<(), StoreError> {
         self.looked_in(place);
         for row in self.app.store.conversions(self.site_id, self.of(field, value)).await?.items {
-            let other = Other::of(&row, "");
+            let other = Other::of(&row, "", self.figures);
             self.conversion(other);
         }
         Ok(())
@@ -257,7 +265,7 @@ impl Seek<'_> {
         }
         self.looked_in("conversions");
         if let Some(row) = one(self.app, self.site_id, id).await? {
-            self.conversion(Other::of(&row, ""));
+            self.conversion(Other::of(&row, "", self.figures));
         }
         self.looked_in("deliveries");
         if let Some((delivery, _)) = self.app.store.delivery(self.site_id, id).await? {

@@ -133,7 +133,9 @@ impl Asks<'_> {
             }
             _ => {
                 let items = store.conversions_of_rows(self.site_id, ids).await?;
-                List::Conversions(with_their_ads(app, self.site_id, self.seen, Listing { items, next: None }).await?)
+                List::Conversions(
+                    with_their_ads(app, self.site_id, self.seen, self.figures, Listing { items, next: None }).await?,
+                )
             }
         })
     }

@@ -1,6 +1,7 @@
 //! The story of one conversion: whose it is, what led to it, what arrived, how it was read, what became of it and who was told.
 
 use super::super::deliveries::DeliveryEntry;
+use super::super::figures::Figures;
 use super::super::head::{Head, Tab, find, no_site};
 use super::super::incoming::{self, ClickEntry, ConversionEntry, VisitEntry};
 use super::super::platforms::Notice;
@@ -30,7 +31,7 @@ use crate::store::{
 };
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use jiff::tz::TimeZone;
 use page::PageAssets;
@@ -111,9 +112,10 @@ pub(super) async fn show(
     State(app): State<SharedApp>,
     Path((site_id, id)): Path<(String, String)>,
     Query(asked): Query<Asked>,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
     let Some((site, head)) = find(&app, &site_id, Tab::Log).await? else { return Ok(no_site()) };
-    let seen = Masking::of(&app.groups, who.role);
+    let (seen, figures) = (Masking::of(&app.groups, who.role), Figures::of(&headers));
     let Some(row) = one(&app, &site_id, &id).await?.map(|row| seen.masked(row)) else { return Ok(no_conversion()) };
     let settings = SiteSettings::of(&site)?;
     let may_change = who.role >= Role::Analyst;
@@ -121,7 +123,7 @@ pub(super) async fn show(
     if shows_everything {
         audit::note(&app, &who, Some(&site_id), "postback.opened", json!({ "conversion_id": row.id })).await;
     }
-    let (returns, sale) = returns(&app, &site_id, &row).await?;
+    let (returns, sale) = returns(&app, &site_id, &row, &figures).await?;
     // A refund that names no click of its own came of that of its sale.
     let attribution = &row.attribution;
     let visit = by_id(attribution.visit_id.as_ref(), async |ids| app.store.visits_by_id(&site_id, ids).await).await?;
@@ -172,7 +174,7 @@ pub(super) async fn show(
             && !row.said.is_test
             && rows.iter().any(|row| matches!(row.state, DeliveryState::Refused | DeliveryState::Expired)),
         deliveries: rows.into_iter().map(|row| DeliveryEntry::of(row, &outlets, now)).collect(),
-        related: related::related(&app, &site_id, &row, visit.as_ref(), &returns).await?,
+        related: related::related(&app, &site_id, &row, visit.as_ref(), &returns, &figures).await?,
         is_test: row.said.is_test,
         can_assign: may_change && takes_click_ids(&app, &tellers.items),
         clicks: if may_change { worklist::clicks(&app, &site_id).await? } else { Vec::new() },
@@ -187,7 +189,7 @@ pub(super) async fn show(
             }
         }),
         visit: visit.clone().map(incoming::visit),
-        entry: incoming::conversion(row, visit.as_ref(), click.as_ref()),
+        entry: incoming::conversion(row, visit.as_ref(), click.as_ref(), &figures),
     };
     page::render(StatusCode::OK, &page)
 }

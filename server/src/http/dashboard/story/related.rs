@@ -1,5 +1,6 @@
 //! What else has to do with a conversion: what takes it back, what shares its transaction, order or visitor.
 
+use super::super::figures::Figures;
 use super::super::when::{Moment, Money};
 use crate::app::App;
 use crate::store::{ConversionRow, Field, Filter, Millis, Order, Page, StoreError, Visit};
@@ -28,12 +29,12 @@ pub(in super::super) struct Other {
 
 impl Other {
     /// Shows a conversion.
-    pub(in super::super) fn of(row: &ConversionRow, how: &'static str) -> Self {
+    pub(in super::super) fn of(row: &ConversionRow, how: &'static str, figures: &Figures) -> Self {
         Self {
             id: row.id.clone(),
             at: Moment::of(row.at),
             kind: row.said.kind.clone(),
-            value: Money::of(row.value(), &row.said),
+            value: Money::of(row.value(), &row.said, figures),
             state: row.attribution.state.as_str(),
             how,
             transaction_id: row.said.transaction_id.clone(),
@@ -58,6 +59,7 @@ pub(super) async fn returns(
     app: &App,
     site_id: &str,
     row: &ConversionRow,
+    figures: &Figures,
 ) -> Result<(Returns, Option<ConversionRow>), StoreError> {
     let sale = match &row.sale_id {
         Some(id) => one(app, site_id, id).await?,
@@ -68,10 +70,15 @@ pub(super) async fn returns(
         TransactionType::Payment => app.store.returns_of(site_id, &of.id).await?,
         TransactionType::Refund | TransactionType::Chargeback => Vec::new(),
     };
-    let entries =
-        back.iter().map(|back| Other::of(back, if back.id == row.id { "this one" } else { "takes it back" })).collect();
-    let returns =
-        Returns { sale: sale.as_ref().map(|sale| Other::of(sale, "the sale")), entries, left: left(of, &back) };
+    let entries = back
+        .iter()
+        .map(|back| Other::of(back, if back.id == row.id { "this one" } else { "takes it back" }, figures))
+        .collect();
+    let returns = Returns {
+        sale: sale.as_ref().map(|sale| Other::of(sale, "the sale", figures)),
+        entries,
+        left: left(of, &back),
+    };
     Ok((returns, sale))
 }
 
@@ -110,6 +117,7 @@ pub(super) async fn related(
     row: &ConversionRow,
     visit: Option<&Visit>,
     told: &Returns,
+    figures: &Figures,
 ) -> Result<Vec<Other>, StoreError> {
     let mut known: BTreeSet<String> = told.entries.iter().chain(&told.sale).map(|other| other.id.clone()).collect();
     known.insert(row.id.clone());
@@ -117,7 +125,7 @@ pub(super) async fn related(
     let mut take = |rows: Vec<ConversionRow>, how: &'static str| {
         for row in rows {
             if known.insert(row.id.clone()) {
-                found.push(Other::of(&row, how));
+                found.push(Other::of(&row, how, figures));
             }
         }
     };

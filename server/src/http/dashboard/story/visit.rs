@@ -1,5 +1,6 @@
 //! The story of one visit: how it came, what it did in order, and what it brought.
 
+use super::super::figures::Figures;
 use super::super::head::{Head, Tab, find, no_site};
 use super::super::incoming::{self, VisitEntry};
 use super::super::page;
@@ -10,11 +11,11 @@ use crate::app::SharedApp;
 use crate::http::error::Error;
 use crate::http::session::SignedIn;
 use crate::masking::Masking;
-use crate::store::{ClickRow, EventRow, Field, Filter, Order, Page, Place};
 use crate::people::Role;
+use crate::store::{ClickRow, EventRow, Field, Filter, Order, Page, Place};
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use page::PageAssets;
 use serde::Deserialize;
@@ -86,9 +87,9 @@ struct VisitStory {
     entry: VisitEntry,
     received: Moment,
     visitor_id: Option<String>,
-    cookies: Vec<String>,
     /// Whether who is looking may erase it.
     may_erase: bool,
+    cookies: Vec<String>,
     is_later_part: bool,
     deeds: Vec<Deed>,
     later: Option<String>,
@@ -101,6 +102,7 @@ pub(super) async fn show(
     State(app): State<SharedApp>,
     Path((site_id, visit_id)): Path<(String, String)>,
     Query(asked): Query<Asked>,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
     let Some((_, head)) = find(&app, &site_id, Tab::Log).await? else { return Ok(no_site()) };
     let visit_id = visit_id.to_ascii_lowercase();
@@ -108,7 +110,7 @@ pub(super) async fn show(
         let sentence = "It may belong to another site, or none of its events ever arrived.";
         return Ok(page::refuse(StatusCode::NOT_FOUND, "There is no such visit", sentence));
     };
-    let seen = Masking::of(&app.groups, who.role);
+    let (seen, figures) = (Masking::of(&app.groups, who.role), Figures::of(&headers));
     let visit = seen.masked(visit);
     let after = asked.after.filter(|cursor| Place::parse(cursor).is_ok());
     let is_later_part = after.is_some();
@@ -131,9 +133,9 @@ pub(super) async fn show(
         title,
         received: Moment::of(visit.received_at),
         visitor_id: visit.visitor_id.clone(),
+        may_erase: who.role == Role::Owner,
         cookies: visit.cookies.keys().cloned().collect(),
         is_later_part,
-        may_erase: who.role == Role::Owner,
         later: events.next,
         deeds: events
             .items
@@ -143,7 +145,7 @@ pub(super) async fn show(
                 Deed::of(seen.masked(event), click)
             })
             .collect(),
-        conversions: conversions.iter().map(|row| Other::of(row, "credited to this visit")).collect(),
+        conversions: conversions.iter().map(|row| Other::of(row, "credited to this visit", &figures)).collect(),
         entry: incoming::visit(visit),
     };
     page::render(StatusCode::OK, &page)

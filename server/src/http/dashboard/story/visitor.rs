@@ -1,5 +1,6 @@
 //! What is known of a visitor: the visits in order, each with what was clicked and what it brought.
 
+use super::super::figures::Figures;
 use super::super::head::{Head, Tab, find, no_site};
 use super::super::incoming::{self, ClickEntry, VisitEntry};
 use super::super::page;
@@ -8,11 +9,11 @@ use crate::app::SharedApp;
 use crate::http::error::Error;
 use crate::http::session::SignedIn;
 use crate::masking::Masking;
-use crate::store::{Field, Filter, Page, Place, Visit};
 use crate::people::Role;
+use crate::store::{Field, Filter, Page, Place, Visit};
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use page::PageAssets;
 use serde::Deserialize;
@@ -42,9 +43,9 @@ struct VisitorStory {
     assets: &'static PageAssets,
     head: Head,
     visitor_id: String,
-    is_older_part: bool,
     /// Whether who is looking may erase the visitor.
     may_erase: bool,
+    is_older_part: bool,
     chapters: Vec<Chapter>,
     older: Option<String>,
 }
@@ -55,6 +56,7 @@ pub(super) async fn show(
     State(app): State<SharedApp>,
     Path((site_id, visitor_id)): Path<(String, String)>,
     Query(asked): Query<Asked>,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
     let Some((_, head)) = find(&app, &site_id, Tab::Log).await? else { return Ok(no_site()) };
     let after = asked.after.filter(|cursor| Place::parse(cursor).is_ok());
@@ -66,9 +68,9 @@ pub(super) async fn show(
         return Ok(page::refuse(StatusCode::NOT_FOUND, "Nothing is known of such a visitor", sentence));
     }
     let mut chapters = Vec::with_capacity(visits.items.len());
-    let seen = Masking::of(&app.groups, who.role);
+    let (seen, figures) = (Masking::of(&app.groups, who.role), Figures::of(&headers));
     for visit in seen.all(visits.items) {
-        chapters.push(chapter(&app, &site_id, visit, &seen).await?);
+        chapters.push(chapter(&app, &site_id, visit, &seen, &figures).await?);
     }
     // The newest part is read first, and each part in the order in which it happened.
     chapters.reverse();
@@ -85,7 +87,13 @@ pub(super) async fn show(
     page::render(StatusCode::OK, &page)
 }
 
-async fn chapter(app: &SharedApp, site_id: &str, visit: Visit, seen: &Masking) -> Result<Chapter, Error> {
+async fn chapter(
+    app: &SharedApp,
+    site_id: &str,
+    visit: Visit,
+    seen: &Masking,
+    figures: &Figures,
+) -> Result<Chapter, Error> {
     let only = || vec![(Field::VisitId, visit.visit_id.clone())];
     let page = Page { filter: Filter { only: only(), ..Filter::default() }, ..Page::first(OF_EACH) };
     let clicks = app.store.clicks(site_id, page).await?;
@@ -94,7 +102,7 @@ async fn chapter(app: &SharedApp, site_id: &str, visit: Visit, seen: &Masking) -
     Ok(Chapter {
         has_more_clicks: clicks.next.is_some(),
         clicks: seen.all(clicks.items).into_iter().rev().map(|click| incoming::click(click, &ad_parameters)).collect(),
-        conversions: conversions.iter().rev().map(|row| Other::of(row, "")).collect(),
+        conversions: conversions.iter().rev().map(|row| Other::of(row, "", figures)).collect(),
         visit: incoming::visit(visit),
     })
 }

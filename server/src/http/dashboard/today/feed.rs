@@ -1,7 +1,9 @@
 //! What came in last, of every kind, as a person reads it. Every string in here was sent by somebody: the template escapes it.
 
+use super::super::figures::Figures;
 use super::super::when::Money;
 use crate::app::App;
+use crate::masking::Masking;
 use crate::reports::platforms;
 use crate::store::{ClickRow, ConversionRow, Filter, Listing, Millis, Page, StoreError, Visit};
 use jiff::Timestamp;
@@ -55,6 +57,7 @@ struct Writing<'a> {
     clicks: &'a Clicks,
     zone: &'a TimeZone,
     now: Millis,
+    figures: &'a Figures,
 }
 
 /// What came since, newest first: so many of each kind at most, and so many in all.
@@ -64,16 +67,20 @@ pub(super) async fn newest(
     zone: &TimeZone,
     since: Option<Millis>,
     most: usize,
+    (figures, seen): (&Figures, &Masking),
 ) -> Result<Vec<Entry>, StoreError> {
     let page = || Page { filter: Filter { from: since, ..Filter::default() }, ..Page::first(most) };
     let store = &app.store;
-    let (visits, clicks, conversions) = tokio::try_join!(
+    let (mut visits, mut clicks, mut conversions) = tokio::try_join!(
         store.visits(site_id, page()),
         store.clicks(site_id, page()),
         store.conversions(site_id, page()),
     )?;
+    visits.items = seen.all(visits.items);
+    clicks.items = seen.all(clicks.items);
+    conversions.items = seen.all(conversions.items);
     let origins = origins(app, site_id, &visits, &clicks, &conversions).await?;
-    let write = Writing { site_id, clicks: &app.clicks, zone, now: app.now() };
+    let write = Writing { site_id, clicks: &app.clicks, zone, now: app.now(), figures };
     let mut entries: Vec<Entry> = visits.items.iter().map(|visit| write.visit(visit)).collect();
     entries.extend(clicks.items.iter().map(|click| write.click(click, origins.get(&click.visit_id))));
     entries.extend(conversions.items.iter().map(|row| {
@@ -193,8 +200,8 @@ impl Writing<'_> {
                 .or_else(|| said.product_id.clone())
                 .or_else(|| said.transaction_id.clone()),
             from: visit.map(|visit| self.source(visit)),
-            value: Money::of(row.value(), said),
-            commission: Money::of(commission, said),
+            value: Money::of(row.value(), said, self.figures),
+            commission: Money::of(commission, said, self.figures),
             tags,
             ..self.entry("conversion", &row.id, row.received_at)
         }

@@ -3,10 +3,12 @@
 use super::feed::{self, Entry};
 use crate::app::SharedApp;
 use crate::arrivals::Watcher;
+use crate::http::dashboard::figures::Figures;
 use crate::http::dashboard::head::no_site;
 use crate::http::dashboard::page;
 use crate::http::error::Error;
 use crate::http::session::SignedIn;
+use crate::masking::Masking;
 use crate::settings::SiteSettings;
 use crate::store::Millis;
 use askama::Template;
@@ -66,7 +68,7 @@ struct Entries {
 
 /// Sends what arrives for as long as the session is good and the reader reads, some minutes at most.
 pub(super) async fn show(
-    _: SignedIn,
+    SignedIn(who): SignedIn,
     State(app): State<SharedApp>,
     Path(site_id): Path<String>,
     Query(query): Query<LiveQuery>,
@@ -84,7 +86,8 @@ pub(super) async fn show(
     let now = app.now();
     let since = heard.or(query.after).unwrap_or(now).clamp(now.saturating_sub(FURTHEST), now);
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let feed = Feed { app, site_id, zone, since, told: BTreeMap::new(), parts };
+    let seen = Masking::of(&app.groups, who.role);
+    let feed = Feed { app, site_id, zone, seen, since, told: BTreeMap::new(), parts };
     tokio::spawn(feed.run(sender, watcher));
     let events = stream::unfold(receiver, |mut receiver| async move {
         let event: Event = receiver.recv().await?;
@@ -99,6 +102,8 @@ struct Feed {
     app: SharedApp,
     site_id: String,
     zone: TimeZone,
+    /// What is left out for them.
+    seen: Masking,
     /// The newest that is known to have been received.
     since: Millis,
     /// What was told of late, and when it was received.
@@ -148,7 +153,9 @@ impl Feed {
     /// What came since the last look, as a message.
     async fn look(&mut self) -> Result<Option<Event>, Error> {
         let from = self.since.saturating_sub(OVERLAP);
-        let mut entries = feed::newest(&self.app, &self.site_id, &self.zone, Some(from), MOST).await?;
+        let figures = Figures::of(&self.parts.headers);
+        let mut entries =
+            feed::newest(&self.app, &self.site_id, &self.zone, Some(from), MOST, (&figures, &self.seen)).await?;
         entries.retain(|entry| !self.told.contains_key(&entry.key));
         let Some(newest) = entries.iter().map(|entry| entry.received_at).max() else { return Ok(None) };
         self.since = self.since.max(newest);
