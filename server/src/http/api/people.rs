@@ -97,6 +97,10 @@ fn asked(query: &str) -> Result<(DeedFilter, Option<Place>, usize), String> {
         if value.is_empty() {
             return Err(format!("{name} must not be empty"));
         }
+        // No stored text has this character, and an engine may not take it.
+        if value.contains('\0') {
+            return Err(format!("{name} must not have a null character in it"));
+        }
         if sent.insert(name.clone(), value).is_some() {
             return Err(format!("{name} stands there twice"));
         }
@@ -156,7 +160,7 @@ mod tests {
         let (filter, after, limit) = asked("who=admin+token&limit=7&after=12_0190-a").expect("it reads");
         assert_eq!(filter, DeedFilter { who: Some("admin token".into()), ..DeedFilter::default() });
         assert_eq!((after.map(|place| place.at), limit), (Some(12), 7));
-        for query in ["whom=a", "who=a&who=b", "who=", "limit=0", "limit=1001", "after=x"] {
+        for query in ["whom=a", "who=a&who=b", "who=", "limit=0", "limit=1001", "after=x", "who=%00"] {
             assert!(asked(query).is_err(), "{query}");
         }
     }

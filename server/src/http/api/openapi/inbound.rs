@@ -17,9 +17,13 @@ pub(super) fn all() -> Vec<Route> {
     let mut routes = vec![
         Route {
             refusals: vec![],
+            refusal: as_text("text/javascript"),
             ..get("/{site_id}.js", "the tag's script with the site's public settings", as_text("text/javascript"))
         },
-        get("/assets/{name}", "a part of the tag, kept for ever under this name", any_file()),
+        Route {
+            refusal: as_text("text/javascript"),
+            ..get("/assets/{name}", "a part of the tag, kept for ever under this name", any_file())
+        },
         Route {
             method: "post",
             body: lines(),

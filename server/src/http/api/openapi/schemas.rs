@@ -188,7 +188,13 @@ pub(super) fn all() -> Value {
             &["site_id", "from", "to", "time_zone", "model"],
             &["currency"],
             &["totals"],
-            &[("by", list()), ("where", list()), ("rows", list()), ("left_out", json!({ "type": "integer", "minimum": 0 }))],
+            &[
+                ("by", list()),
+                ("where", list()),
+                ("rows", list()),
+                ("compared_with", maybe("object")),
+                ("left_out", count()),
+            ],
         ),
     })
 }

@@ -5,6 +5,11 @@ use super::{Route, as_json, as_text, body, day, integer, named, object, one_of, 
 use crate::http::api::saved_reports::{LONGEST_NAME, LONGEST_QUERY};
 use serde_json::{Value, json};
 
+/// A parameter without which the request is refused.
+fn needed(name: &str, schema: Value) -> Value {
+    json!({ "name": name, "in": "query", "required": true, "schema": schema })
+}
+
 /// The routes.
 pub(super) fn all() -> [Route; 8] {
     let removes = |path: &str, summary: &str| Route {
@@ -29,7 +34,7 @@ pub(super) fn all() -> [Route; 8] {
         },
         Route {
             method: "delete",
-            query: vec![query("source", some_text()), query("from", day()), query("to", day())],
+            query: vec![needed("source", some_text()), needed("from", day()), needed("to", day())],
             ..get(
                 "/sites/{site_id}/costs",
                 "takes away what came from files of a name and lies in these days",
