@@ -82,7 +82,9 @@ pub async fn assign(app: &App, site_id: &str, conversion_id: &str, click_id: &st
     conversion(app, site_id, conversion_id).await?;
     let click_id = click_id.trim().to_ascii_lowercase();
     if app.store.clicks_by_id(site_id, std::slice::from_ref(&click_id)).await?.is_empty() {
-        return Err(FixError::Refused("no click of this site has that id; the list of clicks has those that came".into()));
+        return Err(FixError::Refused(
+            "no click of this site has that id; the list of clicks has those that came".into(),
+        ));
     }
     let tellers = app.store.postbacks_of(site_id, conversion_id).await?;
     let mut set = Vec::new();
