@@ -1,7 +1,7 @@
 //! How long reports take over many rows: `cargo run --release --example report_speed -- 8500000 1300000 200000 [folder]`, so many visits,
-//! clicks and sales.
+//! clicks and sales. `npm run bench:reports` runs it, then measures the pages of a server on the same folder.
 //!
-//! Makes a year of one site: three of ten visitors come again, a twentieth of the sales are refunded, a tenth are in another currency, every
+//! Makes the year up to today of one site: three of ten visitors come again, a twentieth of the sales are refunded, a tenth are in another currency, every
 //! fourth visit tells its cost. 100 campaigns with 20 terms and 5 contents each, 50 landing pages, 30 countries, 12 links, 20 products. Then it
 //! takes everything into the facts, and asks. Figures go to standard output as a table.
 
@@ -18,16 +18,17 @@ use tagwerk_protocol::money::{Amount, Currency};
 use tagwerk_protocol::source::Arrival;
 use tagwerk_server::credit::Model;
 use tagwerk_server::rates::{DayRate, Rate, RateTable};
+use tagwerk_server::reading::RawRequest;
 use tagwerk_server::store::facts::{Asked, Behind, Condition, Dimension};
 use tagwerk_server::store::sqlite::{Options, Sqlite};
 use tagwerk_server::store::{Channel, NewVisit, ReceivedEvent, ReceivedPostback, Said, SharedStore, Site};
+use tagwerk_server::vault::Vault;
 use tokio::task::JoinSet;
 
 const DAY: i64 = 86_400_000;
-/// 2025-01-01.
-const START: i64 = 20_089 * DAY;
 const DAYS: i64 = 365;
 const SITE: &str = "SpeedOfAYear";
+const ZONE: &str = "Europe/Berlin";
 /// How many visits with what came of them are sent at once.
 const BATCH: u64 = 500;
 /// How many writes wait at once.
@@ -51,20 +52,25 @@ async fn main() {
     let mut number = |usual: u64| arguments.next().map_or(Ok(usual), |text| text.parse()).expect("a number of rows");
     let rows = Rows { visits: number(850_000), clicks: number(130_000), sales: number(20_000) };
     let folder = arguments.next().unwrap_or_else(|| "target/report_speed".into());
+    let folder = Path::new(&folder).join(format!("{}-{}-{}", rows.visits, rows.clicks, rows.sales));
     std::fs::create_dir_all(&folder).expect("a folder");
-    let file = Path::new(&folder).join(format!("{}-{}-{}.db", rows.visits, rows.clicks, rows.sales));
+    // What a server on this folder looks for.
+    let file = folder.join("tagwerk.db");
     let is_new = !file.exists();
+    let vault = Arc::new(Vault::open(&folder, !is_new).expect("keys"));
     let store: SharedStore = Arc::new(Sqlite::open(&file, Options::default()).expect("the store opens"));
     if is_new {
         let began = Instant::now();
+        let start = today() - (DAYS - 1) * DAY;
         let site = Site {
             site_id: SITE.into(),
             tracking_id: "TrackingOfTheSpeedOfIt00".into(),
-            created_at: START,
-            settings: serde_json::json!({}),
+            created_at: start,
+            settings: serde_json::json!({"name": "A year", "time_zone": ZONE, "reporting_currency": "EUR"}),
         };
         store.add_site(site).await.expect("a site");
-        fill(&store, rows, 0).await;
+        store.keep_rates(rates(start).collect(), "made up", start).await.expect("rates");
+        Filling { store: store.clone(), vault: vault.clone(), start }.fill(rows, 0).await;
         println!(
             "{} visits, {} clicks and {} sales written in {:.0} s",
             rows.visits,
@@ -76,8 +82,9 @@ async fn main() {
     let (taken, took) = take_in_all(&store).await;
     println!("{taken} pieces of news taken in, {:.1} us each", took.as_micros() as f64 / taken.max(1) as f64);
     println!("{:.2} GB on disk", std::fs::metadata(&file).expect("the file").len() as f64 / 1e9);
+    let start = store.site(SITE).await.expect("a site").expect("a site").created_at;
     println!("\n| question | groups or rows | ms | slowest of {TIMES} |\n|---|---|---|---|");
-    for (name, asked) in questions() {
+    for (name, asked) in questions(start) {
         let mut groups = 0;
         let mut took = Vec::new();
         for _ in 0..TIMES {
@@ -87,7 +94,7 @@ async fn main() {
         }
         show(name, groups as u64, took);
     }
-    for (name, asked, of) in figures() {
+    for (name, asked, of) in figures(start) {
         let mut total = 0;
         let mut took = Vec::new();
         for _ in 0..TIMES {
@@ -97,7 +104,8 @@ async fn main() {
         }
         show(name, total, took);
     }
-    fill(&store, Rows { visits: 100, clicks: 100, sales: 100 }, rows.visits + taken).await;
+    let filling = Filling { store: store.clone(), vault, start };
+    filling.fill(Rows { visits: 100, clicks: 100, sales: 100 }, rows.visits + taken).await;
     let (_, took) = take_in_all(&store).await;
     println!("\nafter 100 more visits, clicks and sales: taken in within {:.1} ms", took.as_secs_f64() * 1e3);
 }
@@ -125,38 +133,44 @@ fn utm(name: &str) -> Dimension {
     Dimension::Utm(format!("utm_{name}"))
 }
 
+/// When this day began.
+fn today() -> i64 {
+    jiff::Timestamp::now().as_millisecond() / DAY * DAY
+}
+
 /// A question about all of the year.
-fn year(by: Vec<Dimension>) -> Asked {
+fn year(start: i64, by: Vec<Dimension>) -> Asked {
     Asked {
         by,
         conditions: Vec::new(),
-        from: START,
-        until: START + DAYS * DAY,
-        zone: jiff::tz::TimeZone::get("Europe/Berlin").expect("a zone"),
+        from: start,
+        until: start + DAYS * DAY,
+        zone: jiff::tz::TimeZone::get(ZONE).expect("a zone"),
         model: Model::Click,
         into: Currency::parse("EUR"),
-        rates: rates(),
+        rates: Arc::new(RateTable::new(rates(start))),
         visitors: false,
     }
 }
 
 /// Dollars of every day.
-fn rates() -> Arc<RateTable> {
-    let first = jiff::civil::date(2025, 1, 1);
-    let row = |day: i64| DayRate {
+fn rates(start: i64) -> impl Iterator<Item = DayRate> {
+    let first = jiff::Timestamp::from_millisecond(start).expect("a time").to_zoned(jiff::tz::TimeZone::UTC).date();
+    let row = move |day: i64| DayRate {
         day: first.saturating_add(jiff::Span::new().days(day)),
         currency: Currency::parse("USD").expect("a currency"),
         rate: Rate::parse(&format!("1.{:04}", 300 + day)).expect("a rate"),
     };
-    Arc::new(RateTable::new((-5..DAYS).map(row)))
+    (-5..DAYS).map(row)
 }
 
 fn is(dimension: Dimension, values: &[&str]) -> Condition {
     Condition { dimension, values: values.iter().map(|value| Some((*value).to_owned())).collect() }
 }
 
-fn questions() -> Vec<(&'static str, Asked)> {
-    let last = |days: i64, by| Asked { from: START + (DAYS - days) * DAY, ..year(by) };
+fn questions(start: i64) -> Vec<(&'static str, Asked)> {
+    let year = |by| year(start, by);
+    let last = |days: i64, by| Asked { from: start + (DAYS - days) * DAY, ..year(by) };
     let campaigns = || vec![utm("campaign")];
     let ads = || vec![utm("campaign"), utm("term"), utm("content")];
     let narrow =
@@ -184,7 +198,8 @@ fn questions() -> Vec<(&'static str, Asked)> {
     ]
 }
 
-fn figures() -> Vec<(&'static str, Asked, Behind)> {
+fn figures(start: i64) -> Vec<(&'static str, Asked, Behind)> {
+    let year = |by| year(start, by);
     let of_campaign = || Asked { conditions: vec![is(utm("campaign"), &["campaign-7"])], ..year(Vec::new()) };
     vec![
         ("visits behind a campaign of the year", of_campaign(), Behind::Visits),
@@ -195,50 +210,86 @@ fn figures() -> Vec<(&'static str, Asked, Behind)> {
     ]
 }
 
-/// Writes rows spread over the year, visits numbered from `first`.
-async fn fill(store: &SharedStore, rows: Rows, first: u64) {
-    let mut waiting = JoinSet::new();
-    let mut from = 0;
-    while from < rows.visits {
-        if waiting.len() >= AT_ONCE {
-            waiting.join_next().await.expect("something waits").expect("it is written");
-        }
-        let until = (from + BATCH).min(rows.visits);
-        let store = store.clone();
-        waiting.spawn(async move { some(&store, rows, first, from..until).await });
-        from = until;
-    }
-    while let Some(done) = waiting.join_next().await {
-        done.expect("it is written");
-    }
+/// Writes rows spread over the year.
+#[derive(Clone)]
+struct Filling {
+    store: SharedStore,
+    vault: Arc<Vault>,
+    start: i64,
 }
 
-/// Some visits, the clicks of some of them, and the sales of some of these, some of which are refunded.
-async fn some(store: &SharedStore, rows: Rows, first: u64, numbers: std::ops::Range<u64>) {
-    let nth = |number: u64, of: u64| number * of / rows.visits;
-    let (mut events, mut postbacks) = (Vec::new(), Vec::new());
-    for place in numbers {
-        let (number, at) =
-            (first + place, START + (place as f64 / rows.visits as f64 * (DAYS * DAY - DAY) as f64) as i64);
-        let (visit, click) = visit(number, at);
-        let sub_id = click.event.click_id.as_ref().map(ToString::to_string);
-        events.push(visit);
-        if nth(place, rows.clicks) == nth(place + 1, rows.clicks) {
-            continue;
-        }
-        events.push(click);
-        if nth(place, rows.sales) != nth(place + 1, rows.sales) {
-            let sale = conversion(number, TransactionType::Payment, sub_id.clone());
-            postbacks.push(postback(sale, at + 120_000));
-            if number.is_multiple_of(20) {
-                let back = conversion(number, TransactionType::Refund, sub_id);
-                postbacks.push(postback(back, at + 3_600_000));
+impl Filling {
+    /// Writes so many, visits numbered from `first`.
+    async fn fill(&self, rows: Rows, first: u64) {
+        let mut waiting = JoinSet::new();
+        let mut from = 0;
+        while from < rows.visits {
+            if waiting.len() >= AT_ONCE {
+                waiting.join_next().await.expect("something waits").expect("it is written");
             }
+            let until = (from + BATCH).min(rows.visits);
+            let filling = self.clone();
+            waiting.spawn(async move { filling.some(rows, first, from..until).await });
+            from = until;
+        }
+        while let Some(done) = waiting.join_next().await {
+            done.expect("it is written");
         }
     }
-    store.receive_events(SITE, events).await.expect("events");
-    for postback in postbacks {
-        store.receive_postback(SITE, postback).await.expect("a sale");
+
+    /// Some visits, the clicks of some of them, and the sales of some of these, some of which are refunded.
+    async fn some(&self, rows: Rows, first: u64, numbers: std::ops::Range<u64>) {
+        let nth = |number: u64, of: u64| number * of / rows.visits;
+        let until_now = (jiff::Timestamp::now().as_millisecond() - self.start - DAY / 24) as f64;
+        let (mut events, mut postbacks) = (Vec::new(), Vec::new());
+        for place in numbers {
+            let at = self.start + (place as f64 / rows.visits as f64 * until_now) as i64;
+            let number = first + place;
+            let (visit, click) = visit(number, at);
+            let sub_id = click.event.click_id.as_ref().map(ToString::to_string);
+            events.push(visit);
+            if nth(place, rows.clicks) == nth(place + 1, rows.clicks) {
+                continue;
+            }
+            events.push(click);
+            if nth(place, rows.sales) != nth(place + 1, rows.sales) {
+                let sale = conversion(number, TransactionType::Payment, sub_id.clone());
+                postbacks.push(self.postback(sale, at + 120_000));
+                if number.is_multiple_of(20) {
+                    let back = conversion(number, TransactionType::Refund, sub_id);
+                    postbacks.push(self.postback(back, at + 3_000_000));
+                }
+            }
+        }
+        self.store.receive_events(SITE, events).await.expect("events");
+        for postback in postbacks {
+            self.store.receive_postback(SITE, postback).await.expect("a sale");
+        }
+    }
+
+    /// A conversion as it was received.
+    fn postback(&self, conversion: Conversion, received_at: i64) -> ReceivedPostback {
+        let id = id();
+        let raw = RawRequest {
+            method: "GET".into(),
+            query: format!(
+                "cid={}&type={}&amount={}&transaction_id={}&email=buyer@example.com",
+                conversion.sub_id.as_deref().unwrap_or_default(),
+                conversion.transaction_type.as_str(),
+                conversion.value.map(|value| value.to_string()).unwrap_or_default(),
+                conversion.transaction_id.as_deref().unwrap_or_default()
+            ),
+            source_ip: "192.0.2.7".into(),
+            ..RawRequest::default()
+        };
+        ReceivedPostback {
+            raw: self.vault.seal(&RawRequest::place(&id), &serde_json::to_vec(&raw).expect("json")).expect("sealed"),
+            id,
+            received_at,
+            group: "network".into(),
+            channel: Channel::Collect,
+            said: Ok(Said::Conversion { conversion_id: self::id(), conversion: Box::new(conversion) }),
+        }
     }
 }
 
@@ -354,16 +405,5 @@ fn conversion(number: u64, transaction_type: TransactionType, sub_id: Option<Str
         past: false,
         marked: false,
         notes: Vec::new(),
-    }
-}
-
-fn postback(conversion: Conversion, received_at: i64) -> ReceivedPostback {
-    ReceivedPostback {
-        id: id(),
-        received_at,
-        group: "network".into(),
-        channel: Channel::Collect,
-        raw: vec![7; 300],
-        said: Ok(Said::Conversion { conversion_id: id(), conversion: Box::new(conversion) }),
     }
 }
