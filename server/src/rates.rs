@@ -111,7 +111,7 @@ pub struct Converted {
 }
 
 /// Rates of some days, ready to be asked.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RateTable {
     /// Of each currency its rates, by day.
     rates: HashMap<Currency, Vec<(Date, Rate)>>,

@@ -64,6 +64,15 @@ pub async fn totals(app: &App, site_id: &str, question: &Question, visitors: boo
     told(app, site_id, &everything, visitors).await
 }
 
+/// The report of a question alone, without its visitors, which take longer to count.
+///
+/// # Errors
+/// As [`answer`].
+pub async fn without_visitors(app: &App, site_id: &str, question: &Question) -> Result<Report, StoreError> {
+    catch_up(app).await?;
+    told(app, site_id, question, false).await
+}
+
 /// The rows behind a figure of a question's totals.
 ///
 /// # Errors

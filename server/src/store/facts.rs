@@ -95,7 +95,7 @@ pub struct Condition {
 /// Which rows are asked for, and what they are told apart by.
 ///
 /// A condition on what visits do not have leaves no visit in; likewise for clicks.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
     /// By what; none makes one total.
     pub by: Vec<Dimension>,

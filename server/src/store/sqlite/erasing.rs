@@ -98,6 +98,7 @@ impl Erasing for Sqlite {
             })
             .await?;
         let Some(mut erased) = erased else { return Ok(None) };
+        self.kept.forget();
         erased.is_log_empty = self.empty_log().await;
         Ok(Some(erased))
     }

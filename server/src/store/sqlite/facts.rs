@@ -15,6 +15,7 @@ mod exchange;
 mod fact;
 mod groups;
 mod keeping;
+mod kept;
 mod origin;
 mod plan;
 mod scan;
@@ -32,7 +33,9 @@ use crate::store::facts::{Asked, Behind, Dimension, Facts, Folded, Groups, RowsB
 use async_trait::async_trait;
 use behind::Part;
 pub(super) use erasing::{Gone, erase};
+pub(super) use kept::Kept;
 use rusqlite::Connection;
+use std::sync::Arc;
 
 #[async_trait]
 impl Facts for Sqlite {
@@ -42,9 +45,9 @@ impl Facts for Sqlite {
     }
 
     async fn groups(&self, site_id: &str, asked: Asked) -> Result<Groups, StoreError> {
-        let site_id = site_id.to_owned();
-        self.read(move |connection| at_once(connection, |connection| groups::groups(connection, &site_id, &asked)))
-            .await
+        let (site_id, kept) = (site_id.to_owned(), Arc::clone(&self.kept));
+        let groups = move |connection: &Connection| groups::groups(connection, &site_id, &asked, &kept);
+        self.read(move |connection| at_once(connection, groups)).await
     }
 
     async fn rows_behind(

@@ -112,6 +112,7 @@ pub struct Sqlite {
     writer: Writer,
     readers: Arc<Readers>,
     seal: usize,
+    kept: Arc<facts::Kept>,
 }
 
 /// The connections that read.
@@ -141,7 +142,7 @@ impl Sqlite {
         let readers = Readers { path: path.to_owned(), count: options.readers, pool: OnceLock::new() };
         let seal = options.seal;
         let writer = Writer::start(connection, path.to_owned(), options).map_err(OpenError::Thread)?;
-        Ok(Self { writer, readers: Arc::new(readers), seal })
+        Ok(Self { writer, readers: Arc::new(readers), seal, kept: Arc::default() })
     }
 
     /// Opens a database that is there to read it: nothing is made or brought up to date, and a server may have it open.
@@ -153,7 +154,7 @@ impl Sqlite {
         let readers = Readers { path: path.to_owned(), count: options.readers, pool: OnceLock::new() };
         let seal = options.seal;
         let writer = Writer::start(None, path.to_owned(), options).map_err(OpenError::Thread)?;
-        Ok(Self { writer, readers: Arc::new(readers), seal })
+        Ok(Self { writer, readers: Arc::new(readers), seal, kept: Arc::default() })
     }
 
     /// Finishes every write that was let in, and lets no more in. Closing twice does no harm.

@@ -2,7 +2,7 @@
 
 use super::Asked;
 use crate::app::App;
-use crate::reporting::{Answer, answer};
+use crate::reporting::{Answer, without_visitors};
 use crate::reports::{Column, Compare, Kind, MAX_LIMIT, Metric, Question, Row};
 use crate::store::StoreError;
 use crate::store::facts::Dimension;
@@ -48,7 +48,7 @@ pub(super) async fn over_time(
     let rows = if question.by == over_time.by && answered.report.left_out == 0 {
         answered.report.rows.clone()
     } else {
-        answer(app, site_id, &over_time).await?.report.rows
+        without_visitors(app, site_id, &over_time).await?.rows
     };
     let points = points(question, &step);
     if points.len() < 2 {

@@ -20,11 +20,6 @@ impl Cells {
             Self::Each(values) => values.get(row).copied().unwrap_or_default(),
         }
     }
-
-    /// Whether every row has nothing.
-    pub(super) fn is_nothing(&self) -> bool {
-        matches!(self, Self::All(0))
-    }
 }
 
 /// Packs a column: how many bytes each difference to the smallest number takes (0, 1, 2, 4 or 8), that number, and the differences.

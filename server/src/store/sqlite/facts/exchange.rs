@@ -47,7 +47,6 @@ pub(super) struct Amounts {
     pub(super) revenue: i64,
     pub(super) refunded: i64,
     pub(super) commission: i64,
-    pub(super) cost: i64,
 }
 
 impl Amounts {
@@ -61,7 +60,7 @@ impl Amounts {
             revenue: self.revenue.into(),
             refunded: self.refunded.into(),
             commission: self.commission.into(),
-            cost: self.cost.into(),
+            cost: 0,
         }
     }
 
@@ -71,7 +70,6 @@ impl Amounts {
             revenue: factor.apply(self.revenue)?,
             refunded: factor.apply(self.refunded)?,
             commission: factor.apply(self.commission)?,
-            cost: factor.apply(self.cost)?,
         })
     }
 }
@@ -105,6 +103,15 @@ impl Purse {
         }
     }
 
+    /// Adds what visits cost.
+    pub(super) fn spend(&mut self, spent: Spent) {
+        let cost = |cost| Money { cost, ..Money::default() };
+        self.sent += cost(spent.sent);
+        self.converted += cost(spent.converted);
+        self.missing += cost(spent.missing);
+        self.stale += cost(spent.stale);
+    }
+
     /// Adds what another thread found.
     pub(super) fn merge(&mut self, other: Self) {
         self.sent += other.sent;
@@ -121,5 +128,44 @@ impl Purse {
     /// Whether some of it was reckoned by a rate that is older than it should be.
     pub(super) fn is_stale(&self) -> bool {
         self.stale != Money::default()
+    }
+}
+
+/// What the visits of a group cost in one currency: a purse with nothing but costs, narrow because there are many visits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Spent {
+    sent: i128,
+    converted: i128,
+    missing: i128,
+    stale: i128,
+}
+
+impl Spent {
+    /// Adds what a visit cost.
+    pub(super) fn add(&mut self, cost: i64, currency: i64, quarter: i64, exchange: &mut Exchange) {
+        self.sent += i128::from(cost);
+        let factor = exchange.factor(currency, quarter);
+        match factor.and_then(|factor| Some((factor.apply(cost)?, factor.stale))) {
+            Some((converted, is_stale)) => {
+                self.converted += i128::from(converted);
+                if is_stale {
+                    self.stale += i128::from(converted);
+                }
+            }
+            None => self.missing += i128::from(cost),
+        }
+    }
+
+    /// Adds what another thread found.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.converted += other.converted;
+        self.missing += other.missing;
+        self.stale += other.stale;
+    }
+
+    /// Whether no visit cost anything.
+    pub(super) fn is_nothing(self) -> bool {
+        self == Self::default()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::exchange::Exchange;
 use super::fact::{Column, Kind};
+use super::kept::{Kept, Of};
 use super::plan::{Key, Part, Plan, kinds};
 use super::scan::{Where, tally};
 use super::tally::Found;
@@ -16,7 +17,7 @@ use tagwerk_protocol::money::Currency;
 const MOST_OF: usize = 16;
 
 /// Answers a question.
-pub(super) fn groups(connection: &Connection, site_id: &str, asked: &Asked) -> Result<Groups, Failure> {
+pub(super) fn groups(connection: &Connection, site_id: &str, asked: &Asked, kept: &Kept) -> Result<Groups, Failure> {
     let mut plan = Plan::new(connection, site_id, asked)?;
     let kinds = kinds(asked, true);
     let counts_visitors = plan.visitors && kinds.contains(&Kind::Visit);
@@ -38,13 +39,14 @@ pub(super) fn groups(connection: &Connection, site_id: &str, asked: &Asked) -> R
     };
     let currencies = names.iter().filter_map(|(code, name)| Some((*code, Currency::parse(name)?))).collect();
     let exchange = Exchange::new(asked.into.clone(), asked.rates.clone(), currencies);
+    let of = Of::new(site_id, asked, &plan, &found);
     match plan.keys_at_most() {
         Some(most) if most <= u128::from(u64::MAX) => {
-            let (found, visitors) = tally::<u64>(connection, &plan, found, &exchange)?.found();
+            let (found, visitors) = tally::<u64>(connection, &plan, found, &exchange, Some((kept, of)))?.found();
             told(connection, site_id, &plan, found, visitors, &names)
         }
         Some(_) => {
-            let (found, visitors) = tally::<u128>(connection, &plan, found, &exchange)?.found();
+            let (found, visitors) = tally::<u128>(connection, &plan, found, &exchange, Some((kept, of)))?.found();
             told(connection, site_id, &plan, found, visitors, &names)
         }
         None => Err(Failure::Unreadable("facts cannot be told apart by so much at once".into())),

@@ -125,7 +125,7 @@ pub(super) fn write_segment(connection: &Connection, site_id: &str, kind: Kind, 
 /// Facts that are sealed.
 #[derive(Debug, Clone)]
 pub(super) struct Segment {
-    segment: i64,
+    pub(super) segment: i64,
     pub(super) facts: usize,
     pub(super) first_quarter: i64,
     pub(super) last_quarter: i64,

@@ -23,13 +23,14 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// How many numbers there are.
+    /// As many numbers as there can be: more than there are, so that keys stay what they are when some come to be.
     pub(super) fn count(&self) -> u64 {
-        match self {
+        let there = match self {
             Self::Words { words, .. } => u64::try_from(*words).unwrap_or_default().saturating_add(1),
             Self::Time { count, .. } => *count,
             Self::Nothing => 1,
-        }
+        };
+        there.checked_next_power_of_two().unwrap_or(u64::MAX)
     }
 }
 
@@ -63,7 +64,7 @@ impl Picked {
 }
 
 /// A number made of several, each below its count.
-pub(super) trait Key: Copy + Eq + Hash + Send + 'static {
+pub(super) trait Key: Copy + Eq + Hash + Send + Sync + 'static {
     /// Of none.
     const EMPTY: Self;
     /// With one more.

@@ -4,6 +4,7 @@ use super::block::{Block, Packed, Quarters};
 use super::exchange::Exchange;
 use super::fact::{Fact, Kind};
 use super::keeping::{self, Segment};
+use super::kept::{Kept, Of};
 use super::plan::{Key, Plan};
 use super::tally::Tally;
 use crate::store::sqlite::failure::Failure;
@@ -49,24 +50,44 @@ pub(super) fn tally<K: Key>(
     plan: &Plan,
     found: Vec<Where>,
     exchange: &Exchange,
+    kept: Option<(&Kept, Of)>,
 ) -> Result<Tally<K>, Failure> {
-    let facts: usize = found.iter().flat_map(|of_kind| &of_kind.segments).map(|segment| segment.facts).sum();
-    let mut exchange = exchange.clone();
-    let mut tally = Tally::new(plan);
-    if facts < MANY {
-        for of_kind in &found {
-            let needed = plan.needed(of_kind.kind);
-            for segment in &of_kind.segments {
-                let block = Packed::read(connection, of_kind.kind, segment, &needed)?.block(plan.quarters)?;
-                tally.add(plan, &block, &mut exchange);
+    let mut tally = match kept.as_ref().and_then(|(kept, of)| kept.find(of)) {
+        Some(tally) => tally,
+        None => {
+            let tally = of_sealed(connection, plan, &found, exchange)?;
+            if let Some((kept, of)) = kept {
+                kept.keep(of, &tally);
             }
+            tally
         }
-    } else {
-        tally = in_threads(connection, plan, &found, &exchange)?;
-    }
+    };
+    let mut exchange = exchange.clone();
     for of_kind in found {
         let (block, _) = Block::of_tail(of_kind.kind, of_kind.tail, plan.quarters, &plan.needed(of_kind.kind));
         tally.add(plan, &block, &mut exchange);
+    }
+    Ok(tally)
+}
+
+/// Adds up what is sealed.
+fn of_sealed<K: Key>(
+    connection: &Connection,
+    plan: &Plan,
+    found: &[Where],
+    exchange: &Exchange,
+) -> Result<Tally<K>, Failure> {
+    let facts: usize = found.iter().flat_map(|of_kind| &of_kind.segments).map(|segment| segment.facts).sum();
+    if facts >= MANY {
+        return in_threads(connection, plan, found, exchange);
+    }
+    let (mut tally, mut exchange) = (Tally::new(plan), exchange.clone());
+    for of_kind in found {
+        let needed = plan.needed(of_kind.kind);
+        for segment in &of_kind.segments {
+            let block = Packed::read(connection, of_kind.kind, segment, &needed)?.block(plan.quarters)?;
+            tally.add(plan, &block, &mut exchange);
+        }
     }
     Ok(tally)
 }
@@ -202,7 +223,7 @@ mod tests {
             plan.tell_apart(&asked, first, last);
             let in_threads = told(in_threads(&connection, &plan, &found, &exchange).expect("a tally"));
             assert!(!in_threads.0.is_empty());
-            assert_eq!(told(tally(&connection, &plan, found, &exchange).expect("a tally")), in_threads);
+            assert_eq!(told(tally(&connection, &plan, found, &exchange, None).expect("a tally")), in_threads);
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::block::Block;
 use super::columns::Cells;
-use super::exchange::{Amounts, Exchange, Purse};
+use super::exchange::{Amounts, Exchange, Purse, Spent};
 use super::fact::{Class, Kind, column};
 use super::plan::{Key, Picked, Plan};
-use super::visitors::Sketch;
+use super::visitors::Sketches;
 use crate::store::facts::{Counts, Visitors};
 use rustc_hash::FxHashMap;
 
@@ -19,21 +19,24 @@ type Slot = u32;
 const NO_SLOT: Slot = Slot::MAX;
 
 /// Finds the group of a key.
+#[derive(Clone)]
 enum Slots<K> {
     Dense(Vec<Slot>),
     Sparse(FxHashMap<K, Slot>),
 }
 
 /// Who was there.
+#[derive(Clone)]
 enum Seen {
     Unasked,
     /// The visitor of each visit, with its group.
     Each(Vec<(Slot, u64)>),
     /// Of each group.
-    Sketched(Vec<Sketch>),
+    Sketched(Sketches),
 }
 
 /// Groups of rows, added up.
+#[derive(Clone)]
 pub(super) struct Tally<K> {
     slots: Slots<K>,
     keys: Vec<K>,
@@ -41,6 +44,8 @@ pub(super) struct Tally<K> {
     traffic: Vec<[i64; 3]>,
     counts: FxHashMap<Slot, Counts>,
     purses: FxHashMap<(Slot, i64), Purse>,
+    /// What visits cost: of each currency, by group.
+    spent: FxHashMap<i64, Vec<Spent>>,
     seen: Seen,
 }
 
@@ -63,8 +68,27 @@ impl<K: Key> Tally<K> {
             traffic: Vec::new(),
             counts: FxHashMap::default(),
             purses: FxHashMap::default(),
+            spent: FxHashMap::default(),
             seen: if plan.visitors { Seen::Each(Vec::new()) } else { Seen::Unasked },
         }
+    }
+
+    /// How much room it takes up, roughly: what grows with the groups and the visitors.
+    pub(super) fn bytes(&self) -> usize {
+        let slots = match &self.slots {
+            Slots::Dense(slots) => size_of_val(slots.as_slice()),
+            Slots::Sparse(slots) => slots.capacity() * size_of::<(K, Slot)>(),
+        };
+        let groups = self.keys.len() * (size_of::<K>() + size_of::<[i64; 3]>());
+        let counts = self.counts.capacity() * size_of::<(Slot, Counts)>();
+        let purses = self.purses.capacity() * size_of::<((Slot, i64), Purse)>();
+        let spent: usize = self.spent.values().map(|spent| size_of_val(spent.as_slice())).sum();
+        let seen = match &self.seen {
+            Seen::Unasked => 0,
+            Seen::Each(each) => size_of_val(each.as_slice()),
+            Seen::Sketched(sketches) => sketches.bytes(),
+        };
+        slots + groups + counts + purses + spent + seen
     }
 
     fn slot(&mut self, key: K) -> Slot {
@@ -105,6 +129,8 @@ impl<K: Key> Tally<K> {
         let (bots, costs) = (block.column(column::BOT), block.column(column::COST));
         let visitors = plan.visitors.then(|| block.column(column::VISITOR));
         let currencies = plan.currency.map(|column| block.column(column));
+        // Visits are many, and most of one currency: its list is held, and put back when another comes.
+        let mut held: Option<(i64, Vec<Spent>)> = None;
         for (row, key) in keys.iter().enumerate() {
             if !picked.has(row) {
                 continue;
@@ -117,11 +143,21 @@ impl<K: Key> Tally<K> {
             if let Some(visitors) = visitors {
                 self.see(slot, visitors.at(row).cast_unsigned());
             }
-            if !costs.is_nothing() {
-                let amounts = Amounts { cost: costs.at(row), ..Amounts::default() };
-                self.pay(slot, amounts, currencies, row, block, exchange);
+            let cost = costs.at(row);
+            if cost != 0 && slot != NO_SLOT {
+                let currency = currencies.map_or(0, |currencies| currencies.at(row));
+                let (_, spent) = match &mut held {
+                    Some(held) if held.0 == currency => held,
+                    _ => {
+                        self.spent.extend(held.take());
+                        held.insert((currency, self.spent.remove(&currency).unwrap_or_default()))
+                    }
+                };
+                let quarter = block.quarters.get(row).copied().unwrap_or_default();
+                of_slot(spent, slot).add(cost, currency, quarter, exchange);
             }
         }
+        self.spent.extend(held);
     }
 
     fn add_clicks(&mut self, keys: &[K], picked: &Picked) {
@@ -175,6 +211,7 @@ impl<K: Key> Tally<K> {
 
     fn see(&mut self, slot: Slot, visitor: u64) {
         match &mut self.seen {
+            _ if slot == NO_SLOT => {}
             Seen::Unasked => {}
             Seen::Each(each) => {
                 each.push((slot, visitor));
@@ -182,7 +219,7 @@ impl<K: Key> Tally<K> {
                     self.seen = Seen::Sketched(sketched(each));
                 }
             }
-            Seen::Sketched(sketches) => sketch(sketches, slot).add(visitor),
+            Seen::Sketched(sketches) => sketches.add(slot, visitor),
         }
     }
 
@@ -201,6 +238,12 @@ impl<K: Key> Tally<K> {
         for ((slot, currency), purse) in other.purses {
             self.purses.entry((of(slot), currency)).or_default().merge(purse);
         }
+        for (currency, others) in other.spent {
+            let spent = self.spent.entry(currency).or_default();
+            for (slot, other) in slots.iter().zip(others).filter(|(slot, _)| **slot != NO_SLOT) {
+                of_slot(spent, *slot).merge(other);
+            }
+        }
         match other.seen {
             Seen::Unasked => {}
             Seen::Each(each) => each.into_iter().for_each(|(slot, visitor)| self.see(of(slot), visitor)),
@@ -209,8 +252,7 @@ impl<K: Key> Tally<K> {
                     self.seen = Seen::Sketched(sketched(each));
                 }
                 if let Seen::Sketched(sketches) = &mut self.seen {
-                    let both = slots.iter().zip(&others);
-                    both.for_each(|(slot, other)| sketch(sketches, *slot).merge(other));
+                    sketches.merge(others, |slot| Some(of(slot)).filter(|slot| *slot != NO_SLOT));
                 }
             }
         }
@@ -224,11 +266,9 @@ impl<K: Key> Tally<K> {
                 let (visitors, overall) = distinct(each, self.keys.len());
                 (Some(visitors), Some(overall))
             }
-            Seen::Sketched(mut sketches) => {
-                sketches.resize_with(self.keys.len(), Sketch::default);
-                let mut all = Sketch::default();
-                sketches.iter().for_each(|sketch| all.merge(sketch));
-                (Some(sketches.into_iter().map(Sketch::visitors).collect()), Some(all.visitors()))
+            Seen::Sketched(sketches) => {
+                let (visitors, overall) = sketches.visitors(self.keys.len());
+                (Some(visitors), Some(overall))
             }
         };
         let mut found: Vec<Found<K>> = self
@@ -245,7 +285,15 @@ impl<K: Key> Tally<K> {
                 found.counts += counts;
             }
         }
-        for ((slot, currency), purse) in self.purses {
+        let mut purses = self.purses;
+        for (currency, spent) in self.spent {
+            for (slot, spent) in (0..).zip(spent) {
+                if !spent.is_nothing() {
+                    purses.entry((slot, currency)).or_default().spend(spent);
+                }
+            }
+        }
+        for ((slot, currency), purse) in purses {
             if let Some(found) = found.get_mut(slot as usize) {
                 found.purses.push((currency, purse));
             }
@@ -270,20 +318,20 @@ fn counted(class: Class, count: i64, is_unvalued: bool) -> Counts {
     }
 }
 
-fn sketched(each: &[(Slot, u64)]) -> Vec<Sketch> {
-    let mut sketches = Vec::new();
-    each.iter().for_each(|(slot, visitor)| sketch(&mut sketches, *slot).add(*visitor));
+fn sketched(each: &[(Slot, u64)]) -> Sketches {
+    let mut sketches = Sketches::default();
+    each.iter().for_each(|(slot, visitor)| sketches.add(*slot, *visitor));
     sketches
 }
 
-/// The sketch of a group, a new one if it is new.
-fn sketch(sketches: &mut Vec<Sketch>, slot: Slot) -> &mut Sketch {
+/// What visits of a group cost, nothing if there were none yet.
+fn of_slot(spent: &mut Vec<Spent>, slot: Slot) -> &mut Spent {
     let place = slot as usize;
-    if place >= sketches.len() {
-        sketches.resize_with(place + 1, Sketch::default);
+    if place >= spent.len() {
+        spent.resize_with(place + 1, Spent::default);
     }
     #[expect(clippy::indexing_slicing, reason = "it was made long enough just now")]
-    &mut sketches[place]
+    &mut spent[place]
 }
 
 /// The visitors of each of so many groups, and of all.
@@ -314,6 +362,7 @@ mod tests {
             traffic: Vec::new(),
             counts: FxHashMap::default(),
             purses: FxHashMap::default(),
+            spent: FxHashMap::default(),
             seen: Seen::Each(Vec::new()),
         };
         let slot = tally.slot(7);

@@ -79,6 +79,100 @@ impl Sketch {
     }
 }
 
+/// So many visitors wait to be added to the sketches of their groups: then those of one group are added one after the other, and its
+/// registers are looked up once instead of each time.
+const WAITING: usize = 1 << 18;
+
+/// The visitors of each of many groups, by the groups' numbers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sketches {
+    groups: Vec<Sketch>,
+    waiting: Vec<(u32, u64)>,
+}
+
+impl Sketches {
+    /// Adds a visitor of a group; the same one as often as you like.
+    pub(super) fn add(&mut self, group: u32, hash: u64) {
+        self.waiting.push((group, hash));
+        if self.waiting.len() >= WAITING {
+            self.settle();
+        }
+    }
+
+    /// Adds those who wait, group by group.
+    fn settle(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let Some(last) = waiting.iter().map(|(group, _)| *group as usize).max() else { return };
+        if self.groups.len() <= last {
+            self.groups.resize_with(last + 1, Sketch::default);
+        }
+        // Where the visitors of each group begin in a list of all, in the order of groups.
+        let mut places = vec![0u32; last + 2];
+        for (group, _) in &waiting {
+            if let Some(place) = places.get_mut(*group as usize + 1) {
+                *place += 1;
+            }
+        }
+        let mut before = 0;
+        for place in &mut places {
+            before += *place;
+            *place = before;
+        }
+        let mut sorted = vec![0u64; waiting.len()];
+        for (group, hash) in &waiting {
+            if let Some(place) = places.get_mut(*group as usize) {
+                if let Some(cell) = sorted.get_mut(*place as usize) {
+                    *cell = *hash;
+                }
+                *place += 1;
+            }
+        }
+        // Each place has moved on to where its group ends.
+        let mut from = 0;
+        for (sketch, end) in self.groups.iter_mut().zip(&places) {
+            let hashes = sorted.get(from as usize..*end as usize).unwrap_or_default();
+            hashes.iter().for_each(|hash| sketch.add(*hash));
+            from = *end;
+        }
+        self.waiting = waiting;
+        self.waiting.clear();
+    }
+
+    /// Adds those of others, whose groups have other numbers.
+    pub(super) fn merge(&mut self, mut others: Self, number: impl Fn(u32) -> Option<u32>) {
+        others.settle();
+        self.settle();
+        for (other, sketch) in (0..).zip(&others.groups) {
+            let Some(place) = number(other).map(|number| number as usize) else { continue };
+            if self.groups.len() <= place {
+                self.groups.resize_with(place + 1, Sketch::default);
+            }
+            if let Some(own) = self.groups.get_mut(place) {
+                own.merge(sketch);
+            }
+        }
+    }
+
+    /// How much room they take up.
+    pub(super) fn bytes(&self) -> usize {
+        let of_group = |sketch: &Sketch| match sketch {
+            Sketch::Few(hashes) => size_of_val(hashes.as_slice()),
+            Sketch::Many(registers) => registers.len(),
+        };
+        let groups: usize = self.groups.iter().map(|sketch| size_of::<Sketch>() + of_group(sketch)).sum();
+        groups + size_of_val(self.waiting.as_slice())
+    }
+
+    /// How many there are in each of so many groups, and in all together.
+    pub(super) fn visitors(mut self, groups: usize) -> (Vec<Visitors>, Visitors) {
+        self.settle();
+        self.groups.resize_with(groups, Sketch::default);
+        let mut all = Sketch::default();
+        self.groups.iter().for_each(|sketch| all.merge(sketch));
+        (self.groups.into_iter().map(Sketch::visitors).collect(), all.visitors())
+    }
+}
+
 fn register(registers: &mut [u8], hash: u64) {
     let rank = ((hash << BITS) | (1 << (BITS - 1))).leading_zeros() as u8 + 1;
     if let Some(register) = registers.get_mut((hash >> RANKS) as usize) {
