@@ -211,7 +211,7 @@ fn rules() -> impl Strategy<Value = Rules> {
 /// One thing that happens to the server.
 #[derive(Clone)]
 enum Step {
-    Call(RawRequest, Channel),
+    Call(Box<RawRequest>, Channel),
     Reported(u8),
 }
 
@@ -240,7 +240,8 @@ fn story() -> impl Strategy<Value = Story> {
                 calls.iter_mut().for_each(|call| call.channel = Channel::Collect);
                 calls.iter_mut().zip(0..).for_each(|(call, number)| call.second = Some(number));
             }
-            let mut steps: Vec<Step> = calls.iter().map(|call| Step::Call(call.raw(), call.channel)).collect();
+            let mut steps: Vec<Step> =
+                calls.iter().map(|call| Step::Call(Box::new(call.raw()), call.channel)).collect();
             steps.extend([Step::Reported(0), Step::Reported(1)]);
             let all: Vec<usize> =
                 (0..steps.len()).chain(repeated.iter().map(|index| index.index(steps.len()))).collect();

@@ -234,7 +234,7 @@ fn with_caller(json: Value, caller: Caller) -> Value {
 /// A postback with all that is kept of the request.
 fn postback(app: &App, row: PostbackRow) -> Value {
     let mut more = Map::new();
-    match opened(app, &row).map(|raw| serde_json::to_value(raw)) {
+    match opened(app, &row).map(serde_json::to_value) {
         Ok(Ok(request)) => {
             more.insert("request".into(), request);
         }
