@@ -42,7 +42,7 @@ await main(import.meta.url, async () => {
 
 function report(rows, ofStore, ofPages) {
   const [visits, clicks, sales] = rows.map((count) => Number(count).toLocaleString('en-GB'));
-  const slow = ofPages.filter((page) => page.middle >= BUDGET);
+  const slow = (figure) => ofPages.filter((page) => page[figure] >= BUDGET).map((page) => page.name).join('; ') || 'none';
   const line = ({ name, kind, size, first, middle, slowest }) =>
     `| ${name} | ${kind} | ${(size / 1024).toFixed(0)} | ${first.toFixed(0)} | ${middle.toFixed(0)} | ${slowest.toFixed(0)} |`;
   return `# Pages and reports over many rows
@@ -52,14 +52,19 @@ ${sales} sales with the refunds of a twentieth of them.
 
 ## Pages
 
-Asked of the release server over HTTP by one signed-in reader, ${TIMES} times each after the first: milliseconds until the last byte. None may take ${BUDGET}.
-${slow.length === 0 ? 'None does.' : `These do: ${slow.map((page) => page.name).join('; ')}.`}
+Asked of the release server over HTTP by one signed-in reader, ${TIMES} times each after the first: milliseconds until the last byte. None should take ${BUDGET}.
+The first time, a question adds up all that is sealed and may find nothing of the file in memory; after that its sums are kept, and only what is new is added.
+
+- Too slow when asked again: ${slow('middle')}.
+- Too slow the first time: ${slow('first')}.
 
 | page | kind | kB | first | middle | slowest of ${TIMES} |
 |---|---|---|---|---|---|
 ${ofPages.map(line).join('\n')}
 
 ## The store alone
+
+The slowest is the first one, which adds up what is sealed.
 
 ${ofStore}
 `;

@@ -37,7 +37,7 @@ const STAGES = [
     name: 'e2e',
     about: 'whole stories: real server, real browser',
     // One file at a time: each starts a server and a browser of its own. The limit is a file's: what hangs ends, and counts.
-    command: () => ['node', ['--test', '--test-reporter=spec', '--test-concurrency=1', '--test-timeout=600000', ...tests('tests/e2e')]],
+    command: () => ['node', ['--test', '--test-reporter=spec', '--test-concurrency=1', '--test-timeout=1200000', ...tests('tests/e2e')]],
   },
   {
     name: 'extension',
