@@ -134,6 +134,7 @@ impl Asked {
                 asked.and("row.id < ?", &[first_id(until.saturating_add(SLACK)).into()]);
             }
         }
+        let mut is_narrow = false;
         for (field, value) in &page.filter.only {
             let condition = condition(list, *field, value)
                 .ok_or_else(|| Failure::Unreadable(format!("{list:?} has no {} to be filtered by", field.as_str())))?;
@@ -142,6 +143,7 @@ impl Asked {
                 (Field::Bot | Field::Foreign, "false") => Value::Integer(0),
                 (_, text) => Value::Text(text.to_owned()),
             };
+            is_narrow |= condition.starts_with(BY_ID);
             let count = condition.matches('?').count() - condition.matches("?1").count();
             asked.and(condition, &vec![value; count]);
         }
@@ -158,7 +160,9 @@ impl Asked {
                 asked.and(&format!("({time}, row.id) {beyond} (?, ?)"), &[at.into(), id.into()]);
             }
         }
-        let by = if sorted_by_id { String::new() } else { format!("{time} {order}, ") };
+        // What an index of its own finds is sorted; else SQLite would pass over all rows in their order to spare itself that.
+        let spelt = if is_narrow { "+" } else { "" };
+        let by = if sorted_by_id { String::new() } else { format!("{spelt}{time} {order}, ") };
         asked.sql.push_str(&format!(" ORDER BY {by}row.id {order} LIMIT ?"));
         // One more than asked for tells whether another part follows.
         let and_one = i64::try_from(limit(page)).unwrap_or(i64::MAX).saturating_add(1);
@@ -207,6 +211,9 @@ pub(super) fn first_id(at: Millis) -> String {
     let millis = u64::try_from(at).unwrap_or_default().min((1 << 48) - 1);
     format!("{:08x}-{:04x}", millis >> 16, millis & 0xffff)
 }
+
+/// How a condition begins that finds rows by an index of its own.
+const BY_ID: &str = "row.id IN (";
 
 /// The condition on a field; nothing where the list does not have it. What finds few rows by an index of its own is asked for their ids
 /// first: else SQLite, which does not know how many rows a site has, reads them all in the order that is wanted.
@@ -376,6 +383,24 @@ mod tests {
         let found = plan.lines().any(|step| step.starts_with("SEARCH") && step.contains(index));
         assert!(found, "no search by {index}:\n{plan}");
         assert!(!plan.lines().any(|step| step.starts_with("SCAN row")), "{plan}");
+    }
+
+    #[test]
+    fn what_is_found_by_its_ids_is_not_looked_for_in_the_order_of_time() {
+        for (list, field) in [
+            (List::Conversions, Field::TransactionId),
+            (List::Conversions, Field::OrderId),
+            (List::Conversions, Field::VisitId),
+            (List::Conversions, Field::ClickId),
+            (List::Visits, Field::VisitorId),
+            (List::OrderEvents, Field::OrderId),
+            (List::Deliveries, Field::ConversionId),
+            (List::Deliveries, Field::EventId),
+        ] {
+            let plan = filtered(list, field, "x");
+            let by_id = |step: &str| step.starts_with("SEARCH row ") && step.contains("(site_id=? AND id=?)");
+            assert!(plan.lines().any(by_id), "{list:?} by {}:\n{plan}", field.as_str());
+        }
     }
 
     #[test]
