@@ -207,34 +207,16 @@ impl Scrubbing<'_> {
         }
         // What the books are made of stays: what was sold, in which order, what happened to the money.
         let is_of_books =
-            self.form.is_some_and(|form| of_books(form).any(|known| Postback::plain_name(known) == plain));
+            self.form.is_some_and(|form| of_books(form).any(|known| Postback::plain_name(&known) == plain));
         let goes = !is_of_books && self.traces.are_told_by(self.names, name, value);
         if goes { String::new() } else { value.to_owned() }
     }
 }
 
 /// The parameters that conversions are read from, but for the click id and what is passed through.
-fn of_books(form: &Postback) -> impl Iterator<Item = &str> {
-    let (fields, amounts) = (&form.fields, &form.amounts);
-    let named = [
-        &fields.transaction_id,
-        &fields.order_id,
-        &fields.order_type,
-        &fields.billing_type,
-        &fields.billing_status,
-        &fields.product_id,
-        &fields.product_name,
-        &fields.currency,
-        &fields.is_test,
-        &fields.event_id,
-        &fields.sequence,
-        &amounts.affiliate,
-        &amounts.vendor,
-        &amounts.brutto,
-        &amounts.netto,
-    ];
-    let times = form.time.iter().map(|field| field.param.as_str());
-    named.into_iter().filter_map(Option::as_deref).chain([fields.transaction_type.as_str(), TYPE]).chain(times)
+fn of_books(form: &Postback) -> impl Iterator<Item = String> {
+    let is_of_books = |name: &String| *name != form.fields.click_id && !form.custom.contains(name);
+    form.parameters().into_iter().filter(is_of_books).chain([TYPE.to_owned()])
 }
 
 /// Whether the body is said to be something else than a form.
@@ -333,7 +315,7 @@ mod tests {
             // Of the books' own parameters the value stays, whatever it is.
             let is_of_books = |name: &str| Groups::load(None).expect("groups").get("digistore24")
                 .and_then(|group| group.postback.as_ref())
-                .is_some_and(|form| of_books(form).any(|known| Postback::plain_name(known) == Postback::plain_name(name)));
+                .is_some_and(|form| of_books(form).any(|known| Postback::plain_name(&known) == Postback::plain_name(name)));
             for (name, value) in form::pairs(&kept) {
                 prop_assert!(is_of_books(&name) || !traces().are_in(&value) && !value.contains('@'), "{name}={value}");
             }
